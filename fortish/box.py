@@ -1,0 +1,147 @@
+"""One emulated box: its configuration, clock, debug levels, event log and background work. Many fit in one process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from fortish.cmdb.schema import Level, Schema, words
+from fortish.cmdb.store import GLOBAL, SINGLE, Change, Cmdb, Journal, Put
+from fortish.debug import Debug
+
+LOCAL, CA = words("vpn certificate local"), words("vpn certificate ca")
+INTERFACE, SYSTEM_GLOBAL = words("system interface"), words("system global")
+
+
+class Clock(Protocol):
+    """A box's clock: seconds since 1970, UTC."""
+
+    def now(self) -> float:
+        """The time on the box."""
+
+    def set(self, now: float) -> None:
+        """Move the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """What is emulated. `level` is the FortiOS level of its command line: what came later is not there."""
+
+    name: str
+    product: str
+    model: str
+    version: str
+    build: int
+    date: str
+    level: Level
+    serial: str
+    hostname: str
+
+
+# fmt: off
+FIRMWARES: dict[str, Firmware] = {
+    firmware.name: firmware
+    for firmware in (
+        Firmware("fortiproxy-guide", "FortiProxy", "FortiProxy-VM64",     "v7.6.0",  1172, "240926", (7, 4, 1), "FPXVM00000000001", "FortiProxy-VM64"),
+        Firmware("fortigate-7.4",    "FortiGate",  "FortiGate-VM64-KVM",  "v7.4.8",  2795, "250523", (7, 4, 8), "FGVM000000000001", "FortiGate-VM64-KVM"),
+        Firmware("fortigate-7.6",    "FortiGate",  "FortiGate-VM64-KVM",  "v7.6.4",  3596, "250820", (7, 6, 4), "FGVM000000000002", "FortiGate-VM64-KVM"),
+    )
+}
+# fmt: on
+DEFAULT_FIRMWARE = "fortiproxy-guide"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the event log. `id` is the log id as published, `time` box time in seconds."""
+
+    id: int
+    time: float
+    level: str
+    description: str
+    fields: dict[str, str]
+
+
+# By id: level and description, as the vendor's log reference has them.
+# fmt: off
+EVENTS: dict[int, tuple[str, str]] = {
+    22200: ("warning",     "Certificate will be auto-updated"),
+    22205: ("information", "Certificate succeed to auto-generate"),
+    41986: ("information", "Certificate regenerated"),
+    41987: ("information", "Certificate updated"),
+    41990: ("warning",     "Certificate update failed"),
+}
+# fmt: on
+
+
+@dataclass(slots=True)
+class Watch:
+    """What is remembered of a watched certificate: when it was last looked at, tried and warned about (box time)."""
+
+    since: float
+    tried: float | None = None
+    warned: float | None = None
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class Box:
+    """One box. `enrolling` are the certificates with an enrollment under way: one at a time each."""
+
+    firmware: Firmware
+    clock: Clock
+    cmdb: Cmdb
+    debug: Debug = field(default_factory=Debug)
+    events: list[Event] = field(default_factory=list)
+    watches: dict[str, Watch] = field(default_factory=dict)
+    enrolling: set[str] = field(default_factory=set)
+
+    @classmethod
+    def new(cls, clock: Clock, firmware: str = DEFAULT_FIRMWARE, journal: Journal | None = None) -> Box:
+        """A box as it comes from the factory. Raises `KeyError` for a firmware that is not emulated."""
+        emulated = FIRMWARES[firmware]
+        cmdb = Cmdb(Schema(emulated.level), journal)
+        cmdb.firmware_defaults[SYSTEM_GLOBAL, "hostname"] = emulated.hostname
+        box = cls(emulated, clock, cmdb)
+        cmdb.watch(box.notice)
+        return box
+
+    @property
+    def hostname(self) -> str:
+        """The name in the prompt."""
+        entry = self.cmdb.entry(GLOBAL, SYSTEM_GLOBAL, SINGLE)
+        return str(entry.values.get("hostname", self.firmware.hostname)) if entry else self.firmware.hostname
+
+    def log(self, event: int, **fields: str) -> None:
+        """Write an event."""
+        level, description = EVENTS[event]
+        self.events.append(Event(event, self.clock.now(), level, description, fields))
+
+    def notice(self, changes: list[Change]) -> None:
+        """A commit touched local certificates: what is watched is looked at anew, a few seconds from now."""
+        for change in changes:
+            if isinstance(change, Put) and change.path == LOCAL and change.key not in self.enrolling:
+                watch = self.watches.setdefault(change.key, Watch(self.clock.now()))
+                watch.since, watch.tried, watch.warned, watch.attempts = self.clock.now(), None, None, 0
+
+    def local(self, name: str) -> dict[str, Any] | None:
+        """The values of a local certificate, defaults included, secrets in clear; None if there is none."""
+        entry = self.cmdb.entry(GLOBAL, LOCAL, name)
+        table = self.cmdb.schema.table(LOCAL)
+        if entry is None or table is None:
+            return None
+        values = {attribute: self.cmdb.value_of(table, entry, attribute) for attribute in table.attributes}
+        return {attribute: getattr(value, "clear", value) for attribute, value in values.items()}
+
+    def authorities(self) -> dict[str, str]:
+        """The CA certificates in the store: name to PEM."""
+        return {name: entry.values["ca"] for name, entry in self.cmdb.rows(GLOBAL, CA).items() if "ca" in entry.values}
+
+    def addresses(self) -> dict[str, str]:
+        """The addresses of the box's interfaces: address to interface name."""
+        found = {}
+        for name, entry in self.cmdb.rows(GLOBAL, INTERFACE).items():
+            address = str(entry.values.get("ip", "0.0.0.0 0.0.0.0")).split()[0]
+            if address != "0.0.0.0":
+                found[address] = name
+        return found

@@ -1,0 +1,382 @@
+"""Where in the configuration an administrator stands, and what each verb does there.
+
+The nesting of `config` and `edit` is this stack of frames; which verbs are legal in which kind of frame is one table.
+Nothing here prints, asks or waits: `apply` returns lines, or a question that the session asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fortish import commands as c
+from fortish import messages
+from fortish.cmdb.schema import PathWords, Schema, Table
+from fortish.cmdb.store import SINGLE, Change, Cmdb, Drop, Entry, Order, Put, Rows
+from fortish.cmdb.types import TYPES
+from fortish.cmdb.working import ChildRows, Working, check_key, find_attribute, in_use
+from fortish.errors import CliError, StorageFault
+from fortish.messages import Text
+from fortish.parse import complete_word
+
+# Which verbs are legal where. The order is that of `?`.
+# fmt: off
+LEGAL: dict[str, tuple[str, ...]] = {
+    "root":      ("config", "get", "show", "diagnose", "execute", "tree", "exit", "quit"),
+    "table":     ("edit", "delete", "purge", "rename", "clone", "move", "get", "show", "tree",
+                  "abort", "end", "exit", "quit"),
+    "entry":     ("config", "set", "unset", "append", "select", "unselect", "get", "show", "tree",
+                  "next", "abort", "end", "exit", "quit"),
+    "singleton": ("config", "set", "unset", "append", "select", "unselect", "get", "show", "tree",
+                  "abort", "end", "exit", "quit"),
+}
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a verb answers: lines to print, and a question to ask before it is done (then `confirm`)."""
+
+    lines: tuple[str, ...] = ()
+    question: str = ""
+    action: Callable[[], None] | None = None
+
+
+DONE = Outcome()
+
+
+@dataclass(slots=True)
+class Frame:
+    """One level of where the administrator stands.
+
+    `kind` is table, entry or singleton; `child` holds the rows of a child table, `working` the copy of an entry.
+    """
+
+    kind: str
+    table: Table
+    scope: str
+    name: str
+    child: ChildRows | None = None
+    working: Working | None = None
+
+
+def resolve_path(schema: Schema, typed: tuple[str, ...]) -> tuple[Table, tuple[str, ...]]:
+    """The table that the words name, each word a unique prefix, and the words left over. Raises `CliError`."""
+    path: PathWords = ()
+    for place, word in enumerate(typed):
+        below = schema.below(path)
+        found = complete_word(word, below)
+        if len(found) != 1:
+            raise messages.ambiguous(word) if found else messages.parse_error(word)
+        path = (*path, found[0])
+        table = schema.table(path)
+        if table is not None and not _continues(schema, path, typed[place + 1 :]):
+            return table, typed[place + 1 :]
+    raise messages.incomplete()
+
+
+def _continues(schema: Schema, path: PathWords, rest: tuple[str, ...]) -> bool:
+    """Whether a longer path starts with this one and the next word."""
+    return bool(rest) and bool(complete_word(rest[0], schema.below(path)))
+
+
+class Editor:
+    """Applies configuration verbs for one administrator."""
+
+    def __init__(self, cmdb: Cmdb, vdom: str = "root") -> None:
+        self.cmdb, self.vdom = cmdb, vdom
+        self.frames: list[Frame] = []
+
+    # --- where we stand ---
+
+    @property
+    def frame(self) -> Frame | None:
+        """The innermost frame; None at the root."""
+        return self.frames[-1] if self.frames else None
+
+    @property
+    def kind(self) -> str:
+        """root, table, entry or singleton."""
+        return self.frames[-1].kind if self.frames else "root"
+
+    @property
+    def legal(self) -> tuple[str, ...]:
+        """The verbs that may be used here."""
+        return LEGAL[self.kind]
+
+    def rows(self, frame: Frame) -> Rows:
+        """The rows of a table frame."""
+        return self.cmdb.rows(frame.scope, frame.table.path) if frame.child is None else frame.child.rows
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether a working copy has changes."""
+        return any(frame.working is not None and frame.working.changed for frame in self.frames)
+
+    # --- verbs ---
+
+    def apply(self, command: c.Command) -> Outcome:
+        """Carry out one configuration verb. Raises `CliError`; then nothing has changed but where we stand."""
+        verb = _VERBS[type(command)]
+        return verb(self, command)
+
+    def confirm(self, outcome: Outcome) -> Outcome:
+        """The question of `outcome` was answered with yes."""
+        if outcome.action is not None:
+            outcome.action()
+        return DONE
+
+    def config(self, command: c.Config) -> Outcome:
+        """Enter a table or singleton."""
+        frame = self.frame
+        if frame is None:
+            table, rest = resolve_path(self.cmdb.schema, command.path)
+            self._enter(table, rest, self.cmdb.scope_of(table, self.vdom), None)
+            return DONE
+        assert frame.working is not None
+        working = frame.working
+        children = {n: t for n, t in working.table.children.items() if working.visible(working.table.attributes[n])}
+        found = complete_word(command.path[0], children)
+        if len(found) != 1:
+            raise (messages.ambiguous if found else messages.parse_error)(command.path[0])
+        self._enter(children[found[0]], command.path[1:], frame.scope, working.child(found[0]))
+        return DONE
+
+    def _enter(self, table: Table, rest: tuple[str, ...], scope: str, child: ChildRows | None) -> None:
+        if rest:
+            raise messages.parse_error(rest[0])
+        if table.is_table:
+            self.frames.append(Frame("table", table, scope, table.path[-1], child))
+            return
+        rows = self.cmdb.rows(scope, table.path) if child is None else child.rows
+        working = Working(self.cmdb, table, self.vdom, SINGLE, rows.get(SINGLE))
+        self.frames.append(Frame("singleton", table, scope, table.path[-1], child, working))
+
+    def edit(self, command: c.Edit) -> Outcome:
+        """Open or create an entry."""
+        frame = self._top()
+        key = check_key(frame.table, command.key)
+        base = self.rows(frame).get(key)
+        working = Working(self.cmdb, frame.table, self.vdom, key, base)
+        self.frames.append(Frame("entry", frame.table, frame.scope, key, frame.child, working))
+        return DONE if base is not None else Outcome((Text.NEW_ENTRY(key=key),))
+
+    def _top(self) -> Frame:
+        frame = self.frame
+        assert frame is not None
+        return frame
+
+    def _working(self) -> Working:
+        working = self._top().working
+        assert working is not None
+        return working
+
+    def set(self, command: c.Set) -> Outcome:
+        """Replace a value in the working copy."""
+        working = self._working()
+        working.set(find_attribute(working, command.name), command.values)
+        return DONE
+
+    def unset(self, command: c.Unset) -> Outcome:
+        """Back to the default in the working copy."""
+        working = self._working()
+        working.unset(find_attribute(working, command.name))
+        return DONE
+
+    def change_list(self, command: c.Append | c.Select | c.Unselect) -> Outcome:
+        """Add to, replace or thin out a list in the working copy."""
+        working = self._working()
+        attribute = find_attribute(working, command.name)
+        if not attribute.multiple:
+            raise messages.parse_error(command.name)
+        typed = TYPES[attribute.type].read(attribute, command.values, working)
+        held = tuple(working.value(attribute.name) or ())
+        if isinstance(command, c.Append):
+            members = tuple(dict.fromkeys((*held, *typed)))
+        elif isinstance(command, c.Select):
+            members = typed
+        else:
+            if missing := [word for word in typed if word not in held]:
+                raise messages.value_error(missing[0], -3, Text.NOT_IN_DATASOURCE())
+            members = tuple(word for word in held if word not in typed)
+        if attribute.type == "option":
+            members = tuple(choice.name for choice in attribute.choices if choice.name in members)
+        working.put(attribute.name, members)
+        return DONE
+
+    # --- saving ---
+
+    def next(self, command: c.Next) -> Outcome:
+        """Save the entry, back to its table. A refused entry is discarded."""
+        self._save(self.frames.pop())
+        return DONE
+
+    def end(self, command: c.End) -> Outcome:
+        """Save and leave the innermost `config`, with the entry open in it. What is refused is discarded."""
+        frame = self.frames.pop()
+        if frame.kind == "entry":
+            self.frames.pop()
+        self._save(frame)
+        return DONE
+
+    def abort(self, command: c.Abort) -> Outcome:
+        """Leave the innermost `config`; what `next` saved stays."""
+        if self.frames.pop().kind == "entry":
+            self.frames.pop()
+        return DONE
+
+    def leave(self, command: c.Exit) -> Outcome:
+        """`exit` is for the root."""
+        raise CliError((Text.EXIT_INSIDE_CONFIG(),))
+
+    def _save(self, frame: Frame) -> None:
+        working = frame.working
+        if working is None or (working.base is not None and not working.changed):
+            return
+        rows = self.rows(frame)
+        if frame.table.integer_keys and working.key == "0":
+            working.key = str(max((int(key) for key in rows), default=0) + 1)
+        put = working.put_change(frame.scope, rows.get(working.key))
+        if frame.child is None:
+            self._commit([put])
+        else:
+            frame.child.put(put.key, put.entry)
+
+    def _commit(self, changes: list[Change]) -> None:
+        try:
+            self.cmdb.commit(changes)
+        except StorageFault as fault:
+            raise messages.failed(1, Text.NOT_STORED(reason=fault.reason)) from None
+
+    # --- tables ---
+
+    def _existing(self, typed: str) -> tuple[Frame, str, Rows]:
+        frame = self._top()
+        key = check_key(frame.table, typed)
+        rows = self.rows(frame)
+        if key not in rows:
+            raise messages.failed(-3, "", Text.NOT_IN_DATASOURCE())
+        return frame, key, rows
+
+    def _free(self, frame: Frame, typed: str, rows: Rows) -> str:
+        key = check_key(frame.table, typed)
+        if key in rows:
+            raise messages.failed(-5, Text.DUPLICATE(key=key))
+        return key
+
+    def _check_unused(self, frame: Frame, key: str) -> None:
+        users = self.cmdb.users(frame.table.path, key) if frame.child is None else set()
+        if users:
+            raise in_use(len(users))
+
+    def delete(self, command: c.Delete) -> Outcome:
+        """Remove an entry that nobody names."""
+        frame, key, _ = self._existing(command.key)
+        self._check_unused(frame, key)
+        if frame.child is None:
+            self._commit([Drop(frame.scope, frame.table.path, key)])
+        else:
+            frame.child.drop(key)
+        return DONE
+
+    def purge(self, command: c.Purge) -> Outcome:
+        """Remove all entries, after a question."""
+        frame = self._top()
+
+        def remove() -> None:
+            keys = list(self.rows(frame))
+            for key in keys:
+                self._check_unused(frame, key)
+            if frame.child is None:
+                self._commit([Drop(frame.scope, frame.table.path, key) for key in keys])
+            else:
+                for key in keys:
+                    frame.child.drop(key)
+
+        return Outcome(("",), Text.PURGE_QUESTION(), remove)
+
+    def rename(self, command: c.Rename) -> Outcome:
+        """Give an entry another key; everyone who names it follows."""
+        frame, key, rows = self._existing(command.key)
+        new = self._free(frame, command.new, rows)
+        order = tuple(new if old == key else old for old in rows)
+        if frame.child is not None:
+            frame.child.put(new, rows[key])
+            frame.child.drop(key)
+            frame.child.rows = {k: frame.child.rows[k] for k in order}
+            return DONE
+        path = frame.table.path
+        changes: list[Change] = [Put(frame.scope, path, new, rows[key]), *self._followers(path, key, new)]
+        self._commit([*changes, Drop(frame.scope, path, key), Order(frame.scope, path, order)])
+        return DONE
+
+    def _followers(self, path: PathWords, key: str, new: str) -> list[Change]:
+        """The entries that name `key`, naming `new`."""
+        changes: dict[tuple[str, PathWords, str], Entry] = {}
+        for user in self.cmdb.users(path, key):
+            place = (user.scope, user.path, user.key)
+            entry = changes.get(place) or self.cmdb.entry(*place)
+            if entry is not None:
+                changes[place] = _renamed(entry, user.attribute.split("/"), key, new)
+        return [Put(*place, entry) for place, entry in changes.items()]
+
+    def clone(self, command: c.Clone) -> Outcome:
+        """Copy an entry under a key that is free."""
+        frame, key, rows = self._existing(command.key)
+        new = self._free(frame, command.new, rows)
+        if frame.child is None:
+            self._commit([Put(frame.scope, frame.table.path, new, rows[key])])
+        else:
+            frame.child.put(new, rows[key])
+        return DONE
+
+    def move(self, command: c.Move) -> Outcome:
+        """Put an entry before or after another."""
+        frame, key, rows = self._existing(command.key)
+        _, anchor, _ = self._existing(command.anchor)
+        order = [old for old in rows if old != key]
+        if anchor == key:
+            return DONE
+        order.insert(order.index(anchor) + command.after, key)
+        if frame.child is None:
+            self._commit([Order(frame.scope, frame.table.path, tuple(order))])
+        else:
+            frame.child.rows = {k: rows[k] for k in order}
+            frame.child.touched.add(key)
+        return DONE
+
+
+def _renamed(entry: Entry, attribute: list[str], key: str, new: str) -> Entry:
+    """`entry` with one of its references following a rename."""
+    name = attribute[0]
+    if len(attribute) > 1:
+        rows = {k: _renamed(row, attribute[1:], key, new) for k, row in entry.children.get(name, {}).items()}
+        return Entry(entry.values, {**entry.children, name: rows})
+    held: Any = entry.values.get(name)
+    value = tuple(new if item == key else item for item in held) if isinstance(held, tuple) else held
+    return Entry({**entry.values, name: new if held == key else value}, entry.children)
+
+
+# Sorted by the verb's class name.
+# fmt: off
+_VERBS: dict[type, Callable[[Editor, Any], Outcome]] = {
+    c.Abort:    Editor.abort,
+    c.Append:   Editor.change_list,
+    c.Clone:    Editor.clone,
+    c.Config:   Editor.config,
+    c.Delete:   Editor.delete,
+    c.Edit:     Editor.edit,
+    c.End:      Editor.end,
+    c.Exit:     Editor.leave,
+    c.Move:     Editor.move,
+    c.Next:     Editor.next,
+    c.Purge:    Editor.purge,
+    c.Rename:   Editor.rename,
+    c.Select:   Editor.change_list,
+    c.Set:      Editor.set,
+    c.Unselect: Editor.change_list,
+    c.Unset:    Editor.unset,
+}
+# fmt: on
+CONFIGURES = frozenset(_VERBS)

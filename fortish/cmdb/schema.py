@@ -1,0 +1,212 @@
+"""The schema: which tables and attributes there are, read from TOML, one file per table.
+
+The folder tree is the command tree and the order inside a file is the box's. A table is read when first asked for. An
+attribute that the emulated firmware does not have yet is not there: not in get, show, `?` or `set`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent / "schema"
+Level = tuple[int, ...]
+PathWords = tuple[str, ...]
+
+NEWEST: Level = (99,)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value of an option, with its help."""
+
+    name: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What may be set in a table, or given to an execute command.
+
+    `size` is the longest string in characters, `low` and `high` the range of an integer; `when` says which values of
+    other attributes make this one visible; `support` is acted, kept or refused; `child` is the table of a child table
+    or child singleton.
+    """
+
+    name: str
+    type: str
+    help: str
+    support: str = "kept"
+    size: int = 0
+    low: int = 0
+    high: int = 4294967295
+    default: Any = None
+    choices: tuple[Choice, ...] = ()
+    when: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    when_set: bool = False
+    refs: tuple[PathWords, ...] = ()
+    multiple: bool = False
+    mandatory: bool = False
+    readonly: bool = False
+    always: bool = False
+    last: bool = False
+    child: Table | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A configuration path: a table of entries, or a singleton."""
+
+    path: PathWords
+    kind: str
+    help: str
+    scope: str = "global"
+    key: str = ""
+    ranged: bool = False
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    factory: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it holds entries, not just values."""
+        return self.kind == "table"
+
+    @cached_property
+    def integer_keys(self) -> bool:
+        """Whether its keys are numbers (`edit 0` then means the next free one)."""
+        return self.is_table and self.attributes[self.key].type == "integer"
+
+    @cached_property
+    def children(self) -> dict[str, Table]:
+        """Child tables and child singletons by name."""
+        return {name: a.child for name, a in self.attributes.items() if a.child is not None}
+
+    @cached_property
+    def settable(self) -> dict[str, Attribute]:
+        """What `set` may name, were it visible."""
+        return {n: a for n, a in self.attributes.items() if a.child is None and not a.readonly and n != self.key}
+
+    @cached_property
+    def references(self) -> tuple[Attribute, ...]:
+        """The attributes that name entries of other tables."""
+        return tuple(a for a in self.attributes.values() if a.refs)
+
+
+def level_of(text: str) -> Level:
+    """`7.4.1` as a comparable tuple."""
+    return tuple(int(part) for part in text.split("."))
+
+
+def words(path: str | PathWords) -> PathWords:
+    """A config path as its words."""
+    return tuple(path.split()) if isinstance(path, str) else path
+
+
+@cache
+def _paths() -> dict[PathWords, Path]:
+    """Every table's file by its path."""
+    found = {}
+    for folder, _, files in os.walk(ROOT):
+        for name in files:
+            if name.endswith(".toml") and not name.startswith("_"):
+                file = Path(folder, name)
+                found[(*file.parent.relative_to(ROOT).parts, name.removesuffix(".toml"))] = file
+    return found
+
+
+@cache
+def _outline() -> dict[str, Any]:
+    """Help of the inner paths, and the order in which a whole configuration is printed."""
+    import tomllib
+
+    return tomllib.loads((ROOT / "_help.toml").read_text("utf-8"))
+
+
+class Schema:
+    """The tables of one firmware level."""
+
+    def __init__(self, level: Level = NEWEST) -> None:
+        self.level = level
+        self._tables: dict[PathWords, Table] = {}
+
+    def paths(self) -> list[PathWords]:
+        """Every table's path, in the order of a whole configuration."""
+        order = {words(path): place for place, path in enumerate(_outline()["order"])}
+        known = [path for path in _paths() if self._exists(path)]
+        return sorted(known, key=lambda path: (order.get(path, len(order)), path))
+
+    def _exists(self, path: PathWords) -> bool:
+        since = _outline().get("since", {}).get(" ".join(path))
+        return since is None or level_of(since) <= self.level
+
+    def table(self, path: str | PathWords) -> Table | None:
+        """The table at this exact path, or None."""
+        path = words(path)
+        if path not in self._tables and path in _paths() and self._exists(path):
+            self._tables[path] = _read(path, self.level)
+        return self._tables.get(path)
+
+    def below(self, prefix: PathWords) -> dict[str, str]:
+        """The words that may follow `prefix` in a path, with their help."""
+        depth, found = len(prefix), {}
+        for path in self.paths():
+            if path[:depth] == prefix and len(path) > depth:
+                found.setdefault(path[depth], self._help(path[: depth + 1]))
+        return found
+
+    def _help(self, path: PathWords) -> str:
+        inner = _outline()["help"].get(" ".join(path))
+        if inner is not None:
+            return str(inner)
+        table = self.table(path)
+        return table.help if table else path[-1]
+
+
+def _read(path: PathWords, level: Level) -> Table:
+    import tomllib
+
+    return _table(path, tomllib.loads(_paths()[path].read_text("utf-8")), level)
+
+
+def _table(path: PathWords, raw: dict[str, Any], level: Level, scope: str = "global") -> Table:
+    scope = raw.get("scope", scope)
+    rows = [row for row in raw.get("attribute", []) if level_of(row.get("since", "0")) <= level]
+    return Table(
+        path=path,
+        kind=raw.get("kind", raw.get("type", "table")),
+        help=raw["help"],
+        scope=scope,
+        key=raw.get("key", ""),
+        ranged=raw.get("ranged", False),
+        attributes={row["name"]: _attribute(path, row, level, scope) for row in rows},
+        factory=tuple(raw.get("factory", ())),
+    )
+
+
+def _attribute(path: PathWords, row: dict[str, Any], level: Level, scope: str) -> Attribute:
+    when = row.get("when", {})
+    child = _table((*path, row["name"]), row, level, scope) if row["type"] in {"table", "singleton"} else None
+    choices = [choice for choice in row.get("choices", ()) if len(choice) < 3 or level_of(choice[2]) <= level]
+    return Attribute(
+        name=row["name"],
+        type=row["type"],
+        help=row["help"],
+        support=row.get("support", "kept"),
+        size=row.get("size", 0),
+        low=row.get("min", 0),
+        high=row.get("max", 4294967295),
+        default=row.get("default"),
+        choices=tuple(Choice(choice[0], choice[1]) for choice in choices),
+        when=tuple((name, tuple(values)) for name, values in when.items()),
+        when_set=row.get("when-set", False),
+        refs=tuple(words(ref) for ref in row.get("refs", ())),
+        multiple=row.get("multiple", False),
+        mandatory=row.get("mandatory", False),
+        readonly=row.get("readonly", False),
+        always=row.get("always", False),
+        last=row.get("last", False),
+        child=child,
+    )

@@ -1,0 +1,294 @@
+"""What is configured: entries by (scope, path, key), their references, and the one way to change them.
+
+An `Entry` is never changed once it is stored: a commit puts a new one in its place, so a snapshot is a shallow copy.
+Every commit goes to the injected journal first; if that fails, memory is untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from fortish.cmdb.schema import Attribute, PathWords, Schema, Table, words
+from fortish.cmdb.types import TYPES, default
+
+GLOBAL = "global"
+SINGLE = ""  # the key under which a singleton's values stand
+
+
+class Entry:
+    """The values that were set in one entry, and its child rows: {child name: {key: Entry}}."""
+
+    __slots__ = ("children", "values")
+
+    def __init__(
+        self, values: dict[str, Any] | None = None, children: dict[str, dict[str, Entry]] | None = None
+    ) -> None:
+        self.values = {} if values is None else values
+        self.children = {} if children is None else children
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entry) and self.values == other.values and self._rows() == other._rows()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _rows(self) -> dict[str, dict[str, Entry]]:
+        return {name: rows for name, rows in self.children.items() if rows}
+
+    def __repr__(self) -> str:
+        return f"Entry({self.values!r}, {self.children!r})"
+
+
+Rows = dict[str, Entry]
+
+
+class Put(NamedTuple):
+    """Store an entry, in place of the one that has its key."""
+
+    scope: str
+    path: PathWords
+    key: str
+    entry: Entry
+
+
+class Drop(NamedTuple):
+    """Remove an entry."""
+
+    scope: str
+    path: PathWords
+    key: str
+
+
+class Order(NamedTuple):
+    """Put a table's entries in this order."""
+
+    scope: str
+    path: PathWords
+    keys: tuple[str, ...]
+
+
+Change = Put | Drop | Order
+
+
+class Journal(Protocol):
+    """Where commits are kept. Raises `StorageFault`, and then nothing is changed."""
+
+    def append(self, changes: list[Change]) -> None:
+        """Keep one transaction."""
+
+
+class Forgetful:
+    """The default journal: keeps nothing."""
+
+    def append(self, changes: list[Change]) -> None:
+        """Nothing to do."""
+
+
+class User(NamedTuple):
+    """An attribute of an entry that names another entry."""
+
+    scope: str
+    path: PathWords
+    key: str
+    attribute: str
+
+
+class Cmdb:
+    """The configuration of one box."""
+
+    def __init__(self, schema: Schema, journal: Journal | None = None) -> None:
+        self.schema = schema
+        self.journal: Journal = journal or Forgetful()
+        self.generation = 0
+        self.firmware_defaults: dict[tuple[PathWords, str], Any] = {}
+        self._tables: dict[tuple[str, PathWords], Rows] = {}
+        self._users: dict[tuple[PathWords, str], set[User]] = {}
+        self._watchers: list[Callable[[list[Change]], None]] = []
+
+    # --- reading ---
+
+    def scope_of(self, table: Table, vdom: str) -> str:
+        """The scope in which an administrator of `vdom` sees this table.
+
+        Certificates are global on a box without VDOMs (the enrollment guide: is_global:1).
+        """
+        return GLOBAL if table.scope == GLOBAL or table.ranged else vdom
+
+    def rows(self, scope: str, path: PathWords) -> Rows:
+        """The live rows of a table: read them, do not change them."""
+        rows = self._tables.get((scope, path))
+        if rows is None:
+            rows = self._tables[scope, path] = {}
+            table = self.schema.table(path)
+            if table is not None:
+                rows.update(_factory(table))
+                for key, entry in rows.items():
+                    self._index(scope, table, key, entry, add=True)
+        return rows
+
+    def entry(self, scope: str, path: PathWords, key: str = SINGLE) -> Entry | None:
+        """One entry, or None."""
+        return self.rows(scope, path).get(key)
+
+    def value(self, scope: str, path: str | PathWords, key: str, name: str) -> Any:
+        """An attribute's value, or its default."""
+        path = words(path)
+        table = self.schema.table(path)
+        assert table is not None, path
+        return self.value_of(table, self.entry(scope, path, key), name)
+
+    def value_of(self, table: Table, entry: Entry | None, name: str) -> Any:
+        """An attribute's value in an entry, or its default."""
+        if entry is not None and name in entry.values:
+            return entry.values[name]
+        attribute = table.attributes.get(name)
+        return None if attribute is None else self.default(table, attribute)
+
+    def default(self, table: Table, attribute: Attribute) -> Any:
+        """What an attribute holds when it was never set."""
+        given = self.firmware_defaults.get((table.path, attribute.name))
+        return default(attribute) if given is None else given
+
+    def exists(self, paths: Iterable[PathWords], key: str, vdom: str = "root") -> bool:
+        """Whether one of these tables has this entry. A table that is not in the schema cannot say no."""
+        for path in paths:
+            table = self.schema.table(path)
+            if table is None or key in self.rows(self.scope_of(table, vdom), path):
+                return True
+        return False
+
+    def users(self, path: PathWords, key: str) -> set[User]:
+        """Who names this entry."""
+        return self._users.get((path, key), set())
+
+    def __getitem__(self, path: str) -> TableView:
+        """`cmdb["vpn certificate local"]`: entries by key, attributes by name, defaults included."""
+        table = self.schema.table(path)
+        if table is None:
+            raise KeyError(path)
+        return TableView(self, table)
+
+    # --- changing ---
+
+    def watch(self, watcher: Callable[[list[Change]], None]) -> None:
+        """Call `watcher` with the changes after each commit."""
+        self._watchers.append(watcher)
+
+    def commit(self, changes: list[Change]) -> None:
+        """Keep and apply one transaction. Raises `StorageFault`; memory is untouched then."""
+        self.journal.append(changes)
+        self.apply(changes)
+        for watcher in self._watchers:
+            watcher(changes)
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        """Apply changes that are kept already."""
+        for change in changes:
+            rows = self.rows(change.scope, change.path)
+            table = self.schema.table(change.path)
+            if isinstance(change, Order):
+                ordered = {key: rows[key] for key in change.keys}
+                rows.clear()
+                rows.update(ordered)
+                continue
+            before = rows.get(change.key)
+            if table is not None and before is not None:
+                self._index(change.scope, table, change.key, before, add=False)
+            if isinstance(change, Drop):
+                rows.pop(change.key, None)
+                continue
+            rows[change.key] = change.entry
+            if table is not None:
+                self._index(change.scope, table, change.key, change.entry, add=True)
+        self.generation += 1
+
+    def _index(self, scope: str, table: Table, key: str, entry: Entry, *, add: bool) -> None:
+        """Keep the reverse index true for one entry."""
+        if not table.references and not table.children:
+            return
+        for attribute, target in _targets(table, entry):
+            user = User(scope, table.path, key, attribute)
+            for path in _paths_of(table, attribute):
+                users = self._users.setdefault((path, target), set())
+                users.add(user) if add else users.discard(user)
+
+
+def _targets(table: Table, entry: Entry, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every (attribute, target key) of an entry, its child rows included (`child/attribute`)."""
+    for attribute in table.references:
+        value = entry.values.get(attribute.name)
+        for target in value if isinstance(value, tuple) else (value,):
+            if target:
+                yield f"{prefix}{attribute.name}", target
+    for name, child in table.children.items():
+        for row in entry.children.get(name, {}).values():
+            yield from _targets(child, row, f"{prefix}{name}/")
+
+
+def _paths_of(table: Table, attribute: str) -> tuple[PathWords, ...]:
+    *children, name = attribute.split("/")
+    for child in children:
+        table = table.children[child]
+    return table.attributes[name].refs
+
+
+def _factory(table: Table) -> Rows:
+    """What a table holds on a new box."""
+    rows: Rows = {}
+    for raw in table.factory:
+        values = {name: _factory_value(table.attributes[name], value) for name, value in raw.items()
+                  if name in table.attributes and name != table.key}  # fmt: skip
+        rows[str(raw[table.key]) if table.is_table else SINGLE] = Entry(values)
+    return rows
+
+
+def _factory_value(attribute: Attribute, value: Any) -> Any:
+    if isinstance(value, list):
+        value = tuple(str(item) for item in value)
+    if attribute.type == "option" and attribute.multiple:
+        return tuple(choice.name for choice in attribute.choices if choice.name in value)
+    return value if attribute.type in TYPES else None
+
+
+class EntryView(Mapping[str, Any]):
+    """One entry for Python users: attributes by name, defaults included, secrets in clear."""
+
+    def __init__(self, cmdb: Cmdb, table: Table, entry: Entry) -> None:
+        self._cmdb, self._table, self._entry = cmdb, table, entry
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of `name`; KeyError if this firmware has no such attribute."""
+        if name in self._table.children:
+            child = self._table.children[name]
+            return {k: EntryView(self._cmdb, child, e) for k, e in self._entry.children.get(name, {}).items()}
+        if name not in self._table.attributes:
+            raise KeyError(name)
+        value = self._cmdb.value_of(self._table, self._entry, name)
+        return getattr(value, "clear", value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table.attributes)
+
+    def __len__(self) -> int:
+        return len(self._table.attributes)
+
+
+class TableView(Mapping[str, EntryView]):
+    """A table for Python users: entries by key. A singleton has the one key ''."""
+
+    def __init__(self, cmdb: Cmdb, table: Table, vdom: str = "root") -> None:
+        self._cmdb, self._table = cmdb, table
+        self._scope = cmdb.scope_of(table, vdom)
+
+    def __getitem__(self, key: str) -> EntryView:
+        """The entry `key`; of a singleton, the attribute's owner is ''."""
+        entry = self._cmdb.entry(self._scope, self._table.path, str(key))
+        if entry is None and not (key == SINGLE and not self._table.is_table):
+            raise KeyError(key)
+        return EntryView(self._cmdb, self._table, entry or Entry())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cmdb.rows(self._scope, self._table.path))
+
+    def __len__(self) -> int:
+        return len(self._cmdb.rows(self._scope, self._table.path))

@@ -1,0 +1,312 @@
+"""The closed set of attribute types: how each reads what was typed, and prints what is kept.
+
+A kept value is a str, an int, a tuple of str, or a `Secret`. A reader raises `CliError` in the box's words; it may look
+at the entry being edited and at the rest of the configuration through `Looks`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fortish import messages
+from fortish.cmdb.schema import Attribute, PathWords
+from fortish.cmdb.secrets import Secret, seal, unseal
+from fortish.errors import CliError
+from fortish.messages import Text
+from fortish.parse import quote
+
+XSS = frozenset("<>()#'\"")
+# Free text may hold these; names may not. The box's own list of exceptions is not published.
+FREE_TEXT = frozenset({"comments", "comment", "description", "buffer", "alias", "command"})
+
+
+class Looks(Protocol):
+    """What a reader may look at."""
+
+    def value(self, name: str) -> Any:
+        """Another attribute of the entry being edited."""
+
+    def exists(self, paths: tuple[PathWords, ...], key: str) -> bool:
+        """Whether one of these tables has this entry."""
+
+
+Reader = Callable[[Attribute, tuple[str, ...], Looks], Any]
+Printer = Callable[[Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A type: reads words, prints a value for `show` (behind `set name `) and for `get`."""
+
+    read: Reader
+    show: Printer
+    get: Printer
+    help: str
+
+
+def one(attribute: Attribute, words: tuple[str, ...]) -> str:
+    """The only word of a value; more are a parse error."""
+    if len(words) > 1:
+        raise messages.parse_error(words[1])
+    return words[0]
+
+
+def _refuse(attribute: Attribute, value: str, code: int, *reasons: str) -> CliError:
+    return messages.value_error(value, code, *reasons, Text.CHECK_FAIL(name=attribute.name, value=value))
+
+
+def read_string(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """A string of at most `size` characters, without the characters the box refuses in names."""
+    for word in words if attribute.multiple else (one(attribute, words),):
+        if attribute.size and len(word) > attribute.size:
+            raise messages.value_error(word, -1, Text.TOO_LONG(size=len(word), limit=attribute.size))
+        if attribute.name not in FREE_TEXT and attribute.type == "string" and not XSS.isdisjoint(word):
+            raise messages.value_error(word, -173, Text.XSS())
+    return _unique(words) if attribute.multiple else words[0]
+
+
+def _unique(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def read_secret(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """A secret in clear, or `ENC` and its base64."""
+    if len(words) == 2 and words[0] == "ENC":
+        return unseal(words[1])
+    word = one(attribute, words)
+    if attribute.size and len(word) > attribute.size:
+        raise messages.value_error(word, -1, Text.TOO_LONG(size=len(word), limit=attribute.size))
+    return seal(word) if word else None
+
+
+def read_integer(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """A whole number in the attribute's range."""
+    word = one(attribute, words)
+    if not (word.isascii() and word.isdecimal()):
+        reason = Text.BAD_INTEGER(value=word)
+        raise messages.value_error(word, -651, reason)
+    if not attribute.low <= int(word) <= attribute.high and int(word) != attribute.default:
+        raise _refuse(attribute, word, -650)
+    return int(word)
+
+
+def read_option(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """One of the choices, which a unique prefix may stand for; a list is kept in schema order."""
+    names = [choice.name for choice in attribute.choices]
+    if not attribute.multiple:
+        one(attribute, words)
+    found = []
+    for word in words:
+        matches = [word] if word in names else [name for name in names if word and name.startswith(word)]
+        if len(matches) != 1:
+            raise messages.ambiguous(word) if matches else messages.parse_error(word)
+        found += matches
+    return tuple(name for name in names if name in found) if attribute.multiple else found[0]
+
+
+def _address(word: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(word))
+    except ValueError:
+        raise messages.value_error(word, -8, Text.BAD_ADDRESS()) from None
+
+
+def read_address(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """An IPv4 address."""
+    return _address(one(attribute, words))
+
+
+def read_pair(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """An IPv4 address and its mask, `10.0.0.1/24` or `10.0.0.1 255.255.255.0`."""
+    typed = words[-1]
+    address, slash, mask = words[0].partition("/")
+    if not slash:
+        if len(words) < 2:
+            raise messages.incomplete()
+        mask = words[1]
+    if len(words) > (1 if slash else 2):
+        raise messages.parse_error(words[1 if slash else 2])
+    address = _address(address)
+    if int(address.split(".")[0]) >= 240:
+        raise messages.value_error(typed, -8, Text.BAD_CLASS())
+    try:
+        return f"{address} {ipaddress.IPv4Network(f'0.0.0.0/{mask}').netmask}"
+    except ValueError:
+        raise messages.value_error(typed, -9, Text.BAD_NETMASK()) from None
+
+
+def read_mac(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """A MAC address."""
+    word = one(attribute, words)
+    if not re.fullmatch(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", word):
+        raise messages.value_error(word, -33, Text.BAD_MAC())
+    return word.lower()
+
+
+def read_fqdn(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """A domain name."""
+    word = one(attribute, words)
+    label = r"[A-Za-z0-9_*]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+    if len(word) > 253 or not re.fullmatch(rf"{label}(\.{label})*\.?", word):
+        raise _refuse(attribute, word, -651, Text.BAD_DOMAIN())
+    return word
+
+
+def read_reference(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """The name of an entry that must exist; '' for none."""
+    if not attribute.multiple:
+        one(attribute, words)
+    for word in words:
+        if word and not looks.exists(attribute.refs, word):
+            raise messages.value_error(word, -3, Text.NOT_IN_DATASOURCE())
+    return _unique(words) if attribute.multiple else words[0]
+
+
+def _cut(attribute: Attribute, value: str, code: int, *reasons: str) -> CliError:
+    start = Text.CHECK_FAIL_CUT(name=attribute.name, start=value.replace("\n", " "))
+    return messages.value_error(value.split("\n")[0], code, *reasons, start)
+
+
+def read_certificate(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """A certificate in PEM that fits the entry's private key, if there is one."""
+    from fortish.pki import faults, keys, pem
+
+    text = one(attribute, words)
+    if not text:
+        return ""
+    try:
+        certificate = pem.certificate(text)
+        if key := looks.value("private-key"):
+            password = looks.value("password")
+            clear = (password.clear or "") if isinstance(password, Secret) else ""
+            if not keys.same_key(certificate, keys.load_private(key, clear)):
+                raise _cut(attribute, text, -145, Text.BAD_CERTIFICATE())
+    except faults.KeyUnreadable:
+        pass  # a foreign key under a foreign password: nothing to compare with
+    except faults.PkiFault:
+        raise _cut(attribute, text, -145, Text.BAD_CERTIFICATE()) from None
+    return pem.pem(certificate)
+
+
+def read_ca(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """A CA certificate in PEM."""
+    from fortish.pki import chains, faults, pem
+
+    text = one(attribute, words)
+    try:
+        certificate = pem.certificate(text)
+        if not chains.is_ca(certificate):
+            raise _cut(attribute, text, -146, Text.BAD_CA())
+    except faults.PkiFault:
+        raise _cut(attribute, text, -146, Text.BAD_CA()) from None
+    return pem.pem(certificate)
+
+
+def read_private_key(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """A private key in PEM, encrypted under the entry's password; one in clear is encrypted now."""
+    from fortish.pki import faults, keys
+
+    text = one(attribute, words).strip()
+    if not text:
+        return ""
+    password = looks.value("password")
+    clear = password.clear if isinstance(password, Secret) else ""
+    if clear is None and "ENCRYPTED" in text:
+        return text  # the password is another box's: kept as it came
+    try:
+        key = keys.load_private(text, (clear or "") if "ENCRYPTED" in text else "")
+    except faults.KeyUnreadable:
+        raise _cut(attribute, text, -145, Text.BAD_PRIVATE_KEY()) from None
+    return text if "ENCRYPTED" in text or not clear else keys.encrypted_pem(key, clear)
+
+
+def _read_pem(loader: str, fault: Text) -> Reader:
+    def read(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+        from cryptography import x509
+
+        text = one(attribute, words).strip()
+        try:
+            if text:
+                getattr(x509, loader)(text.encode())
+        except ValueError:
+            raise _cut(attribute, text, -542 if "crl" in loader else -1, fault()) from None
+        return text
+
+    return read
+
+
+def _plain(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _listed(value: Any) -> str:
+    return " ".join(value) if isinstance(value, tuple) else _plain(value)
+
+
+def _quoted(value: Any) -> str:
+    return " ".join(map(quote, value)) if isinstance(value, tuple) else quote(_plain(value))
+
+
+def _choice(value: Any) -> str:
+    return f"{_listed(value)} "
+
+
+def _enc(value: Any) -> str:
+    return f"ENC {value.enc}" if isinstance(value, Secret) else "''"
+
+
+def _star(value: Any) -> str:
+    return "*" if value else ""
+
+
+def _clear(value: Any) -> str:
+    return ("*" if value.clear is None else value.clear) if isinstance(value, Secret) else ""
+
+
+def _quoted_raw(value: Any) -> str:
+    return f'"{value}"'
+
+
+# Sorted. `get` of a certificate is its block, which the renderer prints.
+# fmt: off
+TYPES: dict[str, Type] = {
+    "ca-certificate":    Type(read_ca,          _quoted_raw, _plain,  "<certificate>"),
+    "certificate":       Type(read_certificate, _quoted_raw, _plain,  "<certificate>"),
+    "clear-password":    Type(read_secret,      _enc,        _clear,  "<passwd>"),
+    "crl":               Type(_read_pem("load_pem_x509_crl", Text.BAD_CRL), _quoted_raw, _plain, "<crl>"),
+    "fqdn":              Type(read_fqdn,        _quoted,     _plain,  "<fqdn>"),
+    "integer":           Type(read_integer,     _plain,      _plain,  "<integer>"),
+    "ipv4-address":      Type(read_address,     _plain,      _plain,  "<ipv4>"),
+    "ipv4-netmask-pair": Type(read_pair,        _plain,      _plain,  "<ipv4 mask>"),
+    "mac-address":       Type(read_mac,         _plain,      _plain,  "<mac>"),
+    "option":            Type(read_option,      _listed,     _choice, ""),
+    "password":          Type(read_secret,      _enc,        _star,   "<passwd>"),
+    "private-key":       Type(read_private_key, _quoted_raw, _star,   "<private-key>"),
+    "reference":         Type(read_reference,   _quoted,     _listed, "<string>"),
+    "request":           Type(_read_pem("load_pem_x509_csr", Text.BAD_REQUEST), _quoted_raw, _plain, "<request>"),
+    "state":             Type(read_string,      _quoted,     _choice, ""),
+    "string":            Type(read_string,      _quoted,     _listed, "<string>"),
+    "var-string":        Type(read_string,      _quoted,     _listed, "<string>"),
+}
+# fmt: on
+
+
+def default(attribute: Attribute) -> Any:
+    """The value of an attribute that was never set."""
+    if attribute.default is None:
+        return () if attribute.multiple else EMPTY.get(attribute.type, "")
+    return tuple(attribute.default) if attribute.multiple else attribute.default
+
+
+EMPTY: dict[str, Any] = {
+    "clear-password": None,
+    "integer": 0,
+    "ipv4-address": "0.0.0.0",
+    "ipv4-netmask-pair": "0.0.0.0 0.0.0.0",
+    "mac-address": "00:00:00:00:00:00",
+    "password": None,
+}

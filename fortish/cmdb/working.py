@@ -1,0 +1,194 @@
+"""Working copies: what an administrator has changed and not saved yet.
+
+A working copy records the touched attributes and child rows. Saving applies only those to the entry as it then is, so a
+background renewal is not undone by someone who stood inside `edit` meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fortish import messages
+from fortish.cmdb import checks
+from fortish.cmdb.schema import Attribute, PathWords, Table
+from fortish.cmdb.store import Cmdb, Entry, Put, Rows
+from fortish.cmdb.types import TYPES
+from fortish.errors import CliError
+from fortish.messages import Text
+
+_ABSENT = object()
+
+
+class ChildRows:
+    """The rows of a child table inside a working copy: they become permanent with their parent."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = dict(rows)
+        self.touched: set[str] = set()
+
+    def put(self, key: str, entry: Entry) -> None:
+        """Store a row."""
+        self.rows[key] = entry
+        self.touched.add(key)
+
+    def drop(self, key: str) -> None:
+        """Remove a row."""
+        del self.rows[key]
+        self.touched.add(key)
+
+    def onto(self, rows: Rows) -> Rows:
+        """These rows' changes on `rows` as they are now, in this copy's order."""
+        merged = {key: row for key, row in rows.items() if key not in self.touched}
+        merged.update({key: row for key, row in self.rows.items() if key in self.touched})
+        order = [key for key in self.rows if key in merged]
+        return {key: merged[key] for key in [*order, *(k for k in merged if k not in self.rows)]}
+
+
+class Working:
+    """The working copy of one entry or singleton."""
+
+    def __init__(self, cmdb: Cmdb, table: Table, vdom: str, key: str, base: Entry | None) -> None:
+        self.cmdb, self.table, self.vdom, self.key, self.base = cmdb, table, vdom, key, base
+        self.values: dict[str, Any] = dict(base.values) if base else {}
+        self.children: dict[str, ChildRows] = {}
+        self.touched: set[str] = set()
+
+    # --- reading ---
+
+    def value(self, name: str) -> Any:
+        """The value as it stands in this copy, or its default."""
+        value = self.values.get(name, _ABSENT)
+        if value is not _ABSENT:
+            return value
+        attribute = self.table.attributes.get(name)
+        return None if attribute is None else self.cmdb.default(self.table, attribute)
+
+    def exists(self, paths: tuple[PathWords, ...], key: str) -> bool:
+        """Whether a reference to `key` holds."""
+        return self.cmdb.exists(paths, key, self.vdom)
+
+    def visible(self, attribute: Attribute) -> bool:
+        """Whether other values let this attribute be seen."""
+        return is_visible(attribute, self.value)
+
+    def child(self, name: str) -> ChildRows:
+        """The rows of a child table, as they stand in this copy."""
+        if name not in self.children:
+            self.children[name] = ChildRows(self.base.children.get(name, {}) if self.base else {})
+        return self.children[name]
+
+    def entry(self) -> Entry:
+        """This copy as an entry, for `show` and `get`."""
+        children = dict(self.base.children) if self.base else {}
+        children.update({name: copy.rows for name, copy in self.children.items()})
+        return Entry(self.values, children)
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to save."""
+        return bool(self.touched) or any(copy.touched for copy in self.children.values())
+
+    # --- changing ---
+
+    def set(self, attribute: Attribute, words: tuple[str, ...]) -> None:
+        """Replace a value. Raises `CliError` and leaves the copy as it was."""
+        value = TYPES[attribute.type].read(attribute, words, self)
+        if attribute.support == "refused" and value != self.cmdb.default(self.table, attribute):
+            reason = Text.REFUSED_VALUE(name=attribute.name, value=" ".join(words))
+            raise messages.value_error(words[-1], -61, reason)
+        self.put(attribute.name, value)
+
+    def put(self, name: str, value: Any) -> None:
+        """Replace a value that needs no reading."""
+        self.values[name] = value
+        self.touched.add(name)
+
+    def unset(self, attribute: Attribute) -> None:
+        """Back to the default."""
+        self.values.pop(attribute.name, None)
+        self.touched.add(attribute.name)
+
+    # --- saving ---
+
+    def saved_entry(self, current: Entry | None) -> Entry:
+        """What to store, given the entry as it is now. Raises `CliError`."""
+        if current is None and self.base is not None:
+            raise messages.failed(-3, Text.NOT_IN_DATASOURCE())
+        if current is not None and current is not self.base:
+            self._rebase(current)
+        checks.check(self)
+        self._drop_hidden()
+        children = dict(current.children) if current else {}
+        for name, copy in self.children.items():
+            children[name] = copy.onto(children.get(name, {}))
+        return Entry(self.values, {name: rows for name, rows in children.items() if rows})
+
+    def _rebase(self, current: Entry) -> None:
+        """Take over what others have saved since; what was touched here stays."""
+        mine = {name: self.values.get(name, _ABSENT) for name in self.touched}
+        self.values = dict(current.values)
+        for name, value in mine.items():
+            self.values.pop(name, None)
+            if value is not _ABSENT:
+                self.values[name] = value
+
+    def _drop_hidden(self) -> None:
+        """An attribute that other values hide goes back to its default, as it vanishes from `show` at once."""
+        for name in list(self.values):
+            attribute = self.table.attributes.get(name)
+            if attribute is not None and attribute.when and not self.visible(attribute):
+                del self.values[name]
+
+    def put_change(self, scope: str, current: Entry | None) -> Put:
+        """The change that stores this copy."""
+        return Put(scope, self.table.path, self.key, self.saved_entry(current))
+
+
+def is_visible(attribute: Attribute, value: Any) -> bool:
+    """Whether an attribute is visible given `value(name)` of the others."""
+    for name, wanted in attribute.when:
+        held = value(name)
+        if not (any(item in wanted for item in held) if isinstance(held, tuple) else held in wanted):
+            return False
+    return not attribute.when_set or value(attribute.name) not in ("", None, ())
+
+
+def find_attribute(working: Working, typed: str) -> Attribute:
+    """The visible, settable attribute that `typed` begins. Raises `CliError`."""
+    settable = working.table.settable
+    exact = settable.get(typed)
+    if exact is not None and (not exact.when or working.visible(exact)):
+        return exact
+    found = [a for name, a in settable.items() if name.startswith(typed) and (a.when_set or working.visible(a))]
+    if len(found) == 1:
+        return found[0]
+    if exact in found:
+        return found[found.index(exact)]
+    raise (messages.ambiguous if found else messages.parse_error)(typed)
+
+
+def check_key(table: Table, key: str) -> str:
+    """A key as it is stored. Raises `CliError`."""
+    attribute = table.attributes[table.key]
+    if not key:
+        raise messages.incomplete()
+    value = TYPES[attribute.type].read(attribute, (key,), _NOTHING)
+    return str(value)
+
+
+class _Nothing:
+    """Looks at nothing: for keys."""
+
+    def value(self, name: str) -> Any:
+        return None
+
+    def exists(self, paths: tuple[PathWords, ...], key: str) -> bool:
+        return True
+
+
+_NOTHING = _Nothing()
+
+
+def in_use(count: int) -> CliError:
+    """The refusal to delete an entry that others name."""
+    return messages.failed(-23, Text.IN_USE(count=count))

@@ -1,0 +1,216 @@
+"""Commands: one parsed line each, immutable, with no schema consulted yet; and what a hook may see of the box.
+
+Words are already unquoted. A command says what was typed, in the field's own verbs; what it means depends on where the
+administrator stands and is the editor's or the session's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from fortish.steps import Flow
+
+Words = tuple[str, ...]
+
+
+class Grep(NamedTuple):
+    """`| grep [-ivncf] [-A n] [-B n] [-C n] pattern`. Counts are lines."""
+
+    pattern: str
+    ignore_case: bool = False
+    invert: bool = False
+    number: bool = False
+    count: bool = False
+    blocks: bool = False
+    after: int = 0
+    before: int = 0
+
+
+class Config(NamedTuple):
+    """Enter a table or a singleton."""
+
+    path: Words
+
+
+class Edit(NamedTuple):
+    """Open or create an entry."""
+
+    key: str
+
+
+class Set(NamedTuple):
+    """Replace an attribute's value."""
+
+    name: str
+    values: Words
+
+
+class Append(NamedTuple):
+    """Add members to a list."""
+
+    name: str
+    values: Words
+
+
+class Select(NamedTuple):
+    """Leave only these members in a list."""
+
+    name: str
+    values: Words
+
+
+class Unselect(NamedTuple):
+    """Take members out of a list."""
+
+    name: str
+    values: Words
+
+
+class Unset(NamedTuple):
+    """Back to the default."""
+
+    name: str
+
+
+class Get(NamedTuple):
+    """`get [path|key|command]`."""
+
+    words: Words
+    grep: Grep | None = None
+
+
+class Show(NamedTuple):
+    """`show [full-configuration] [path|key]`."""
+
+    full: bool
+    words: Words
+    grep: Grep | None = None
+
+
+class Tree(NamedTuple):
+    """`tree [path]`."""
+
+    words: Words
+    grep: Grep | None = None
+
+
+class Next(NamedTuple):
+    """Save the entry, back to its table."""
+
+
+class End(NamedTuple):
+    """Save and leave the innermost `config`."""
+
+
+class Abort(NamedTuple):
+    """Leave the innermost `config` without saving."""
+
+
+class Delete(NamedTuple):
+    """Remove an entry."""
+
+    key: str
+
+
+class Purge(NamedTuple):
+    """Remove all entries."""
+
+
+class Rename(NamedTuple):
+    """`rename key to new`."""
+
+    key: str
+    new: str
+
+
+class Clone(NamedTuple):
+    """`clone key to new`."""
+
+    key: str
+    new: str
+
+
+class Move(NamedTuple):
+    """`move key before|after anchor`."""
+
+    key: str
+    after: bool
+    anchor: str
+
+
+class Execute(NamedTuple):
+    """`execute …`."""
+
+    words: Words
+    grep: Grep | None = None
+
+
+class Diagnose(NamedTuple):
+    """`diagnose …`."""
+
+    words: Words
+    grep: Grep | None = None
+
+
+class Sudo(NamedTuple):
+    """`sudo global|VDOM command…`."""
+
+    scope: str
+    words: Words
+    grep: Grep | None = None
+
+
+class Alias(NamedTuple):
+    """`alias name`."""
+
+    name: str
+
+
+class Exit(NamedTuple):
+    """Leave the shell."""
+
+
+Command = (
+    Config | Edit | Set | Append | Select | Unselect | Unset | Get | Show | Tree | Next | End | Abort | Delete | Purge
+    | Rename | Clone | Move | Execute | Diagnose | Sudo | Alias | Exit
+)  # fmt: skip
+
+
+class DebugSwitch(Protocol):
+    """One console's own debug settings."""
+
+    enabled: bool
+    timestamp: bool
+
+
+class Here(Protocol):
+    """What a hook may see: the box, the administrator, the VDOM and this console."""
+
+    @property
+    def box(self) -> Any:
+        """The box (`fortish.box.Box`); typed loosely because boxes stand below this row."""
+
+    @property
+    def administrator(self) -> str:
+        """Who is logged in."""
+
+    @property
+    def vdom(self) -> str:
+        """The VDOM the administrator stands in."""
+
+    @property
+    def debug(self) -> DebugSwitch:
+        """This console's debug switch."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `execute …-options` set; lasts as long as the session."""
+
+    def feed(self, line: str) -> Flow:
+        """Run one more line of text in this session."""
+
+
+Arguments = Mapping[str, Any]
+Run = Callable[[Here, Arguments], "Flow"]

@@ -1,0 +1,57 @@
+"""Debug levels of the box: which daemons trace, and for how long.
+
+Levels belong to the box; whether a console prints them is that console's own switch (`diagnose debug enable`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MINUTES = 30  # how long debug stays on unless told (documented)
+
+
+@dataclass(slots=True)
+class ConsoleDebug:
+    """One console's switch."""
+
+    enabled: bool = False
+    timestamp: bool = False
+
+
+@dataclass(slots=True)
+class Debug:
+    """The daemons' levels. `minutes` is 0 for no end; `until` is box time in seconds, None while nothing runs."""
+
+    levels: dict[str, int] = field(default_factory=dict)
+    minutes: int = MINUTES
+    until: float | None = None
+
+    def level(self, daemon: str, now: float) -> int:
+        """The level of a daemon: 0 when off or when its time is over."""
+        return 0 if self.over(now) else self.levels.get(daemon, 0)
+
+    def over(self, now: float) -> bool:
+        """Whether the time of debugging has run out."""
+        return self.until is not None and now >= self.until
+
+    def start(self, now: float) -> None:
+        """Debug goes on: its time starts unless it runs already."""
+        if self.over(now):
+            self.levels.clear()
+            self.until = None
+        if self.minutes and self.until is None:
+            self.until = now + self.minutes * 60
+
+    def last(self, minutes: int, now: float) -> None:
+        """How long debug stays on from now; 0 for no end."""
+        self.minutes = minutes
+        self.until = now + minutes * 60 if minutes else None
+
+    def left(self, now: float) -> int | None:
+        """Whole minutes left, rounded up; None for no end."""
+        return None if self.until is None else max(0, -int(-(self.until - now) // 60))
+
+    def reset(self) -> None:
+        """Stop everything."""
+        self.levels.clear()
+        self.minutes, self.until = MINUTES, None

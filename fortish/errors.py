@@ -1,0 +1,68 @@
+"""Every error that fortish raises on purpose, named by whose fault it is.
+
+    FortishError
+    ├── CliError          the administrator's: printed in the box's words, nothing has changed
+    ├── UsageError        whoever called `fortish`: unusable arguments or input, exit status 2
+    ├── PeerFault         the other end's: it answered, and the answer cannot be used
+    ├── LinkLost          the network's: no connection, or one that broke
+    ├── StorageFault      the disk's: the journal could not keep a commit
+    └── Interrupted       nobody's: Ctrl-C
+
+An error keeps its evidence; what of it is printed is decided where it is caught.
+"""
+
+from __future__ import annotations
+
+
+class FortishError(Exception):
+    """Root of everything raised on purpose."""
+
+
+class CliError(FortishError):
+    """A line was refused. `lines` are the printed lines, the blank one included; `code` is the return code.
+
+    `word` is the refused word as typed ('' where there is none): `fortish check` points at it.
+    """
+
+    def __init__(self, lines: tuple[str, ...], code: int = 0, word: str = "") -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+        self.code = code
+        self.word = word
+
+    def as_printed(self) -> str:
+        """The text as the box prints it, without its last newline."""
+        return "\n".join(self.lines)
+
+
+class UsageError(FortishError):
+    """Arguments or files that fortish cannot work with. Exit status 2."""
+
+
+class PeerFault(FortishError):
+    """The peer answered with something unusable. `reason` is a sentence, `evidence` what was received."""
+
+    def __init__(self, reason: str, evidence: bytes | str = b"") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.evidence = evidence
+
+
+class LinkLost(FortishError):
+    """No connection, or one that broke or was not trusted. `reason` is spelled as libcurl spells it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class StorageFault(FortishError):
+    """The journal could not keep a commit; memory is untouched. `reason` is a sentence."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Interrupted(FortishError):
+    """Ctrl-C, thrown into the running flow, which may still say its last words."""

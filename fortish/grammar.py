@@ -1,0 +1,54 @@
+"""Where the lark grammars are, and how they become parsers.
+
+They are shipped inside the wheel as `fortish/_grammar`; in a checkout they stand in `grammar/`. A parser's tables are
+kept in the user's cache folder, since building them takes longer than a whole command; a cache that cannot be written
+is done without.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lark import Lark
+
+PACKAGED = Path(__file__).parent / "_grammar"
+CHECKOUT = Path(__file__).parent.parent / "grammar"
+
+
+def folder() -> Path:
+    """The folder that holds the `.lark` files."""
+    return PACKAGED if PACKAGED.is_dir() else CHECKOUT
+
+
+def _cache_file(name: str) -> str | bool:
+    """A file of our own user's for the tables of a parser (they are pickled, so no shared folder will do)."""
+    from fortish import __version__
+
+    root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    target = Path(root) / "fortish"
+    try:
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(target, os.W_OK):
+            return False
+    except OSError:
+        return False
+    tag = f"{sys.implementation.cache_tag}-{__version__}"
+    return str(target / f"{name}-{tag}.lalr")
+
+
+@cache
+def load(name: str, start: tuple[str, ...]) -> Lark:
+    """The parser for `name`.lark with these start rules: LALR, its lexer knowing what is legal next."""
+    import logging
+
+    from lark import Lark, logger
+
+    logger.setLevel(logging.CRITICAL)
+    options: dict[str, Any] = {"parser": "lalr", "lexer": "contextual", "start": list(start)}
+    path = str(folder() / f"{name}.lark")
+    return Lark.open(path, cache=_cache_file(name), **options)

@@ -1,0 +1,66 @@
+"""`| grep`: which lines of an output are printed. Text in, text out; of configurations it knows only the block words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from fortish.commands import Grep
+
+MARK = " <---"
+
+
+def select(lines: Iterable[str], grep: Grep) -> Iterator[str]:
+    """The lines that `grep` leaves. A pattern that is no regular expression is taken literally."""
+    try:
+        pattern = re.compile(grep.pattern, re.IGNORECASE if grep.ignore_case else 0)
+    except re.error:
+        pattern = re.compile(re.escape(grep.pattern), re.IGNORECASE if grep.ignore_case else 0)
+    rows = list(lines)
+    hits = [place for place, line in enumerate(rows) if bool(pattern.search(line)) is not grep.invert]
+    if grep.count:
+        yield str(len(hits))
+    elif grep.blocks:
+        yield from _blocks(rows, set(hits))
+    else:
+        yield from _context(rows, hits, grep)
+
+
+def _context(rows: list[str], hits: list[int], grep: Grep) -> Iterator[str]:
+    wanted = set(hits)
+    near = {place for hit in hits for place in range(hit - grep.before, hit + grep.after + 1)}
+    last = -1
+    for place in sorted(p for p in near if 0 <= p < len(rows)):
+        if (grep.before or grep.after) and last >= 0 and place > last + 1:
+            yield "--"
+        last = place
+        sign = ":" if place in wanted else "-"
+        yield f"{place + 1}{sign}{rows[place]}" if grep.number else rows[place]
+
+
+def _blocks(rows: list[str], hits: set[int]) -> Iterator[str]:
+    """`-f`: each hit with the `config` and `edit` lines around it, their `set` lines and their ends."""
+    owner, stack, keep = {}, [], set()
+    for place, line in enumerate(rows):
+        word = line.split(None, 1)[0] if line.split() else ""
+        if word in {"next", "end"} and stack:
+            owner[place] = stack[-1]
+            stack.pop()
+            continue
+        owner[place] = stack[-1] if stack else -1
+        if word in {"config", "edit"}:
+            stack.append(place)
+    for hit in hits:
+        place = hit
+        while place >= 0:
+            keep.add(place)
+            place = owner.get(place, -1)
+    for place, line in enumerate(rows):
+        word = line.split(None, 1)[0] if line.split() else ""
+        inside = owner.get(place, -1) in keep and word not in {"config", "edit"}
+        if place in keep or (inside and _closes_or_sets(rows, owner[place], word)):
+            yield line + (MARK if place in hits else "")
+
+
+def _closes_or_sets(rows: list[str], opener: int, word: str) -> bool:
+    return word in {"set", "unset", "next", "end"} or not rows[opener].lstrip().startswith("config")

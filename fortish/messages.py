@@ -1,0 +1,171 @@
+"""The shell's fixed sentences, each in one place and marked by how well it is attested.
+
+`documented` was printed by a real box or stands in its documentation, `inferred` follows from such a text, `ours` is
+fortish's own. A daemon's trace lines stand with the daemon (`fortish.est.trace`).
+"""
+
+from __future__ import annotations
+
+from enum import Enum, unique
+
+from fortish.errors import CliError
+
+
+class Origin(Enum):
+    """How well a printed text is attested."""
+
+    DOCUMENTED = "documented"
+    INFERRED = "inferred"
+    OURS = "ours"
+
+
+D, I, O = Origin.DOCUMENTED, Origin.INFERRED, Origin.OURS  # noqa: E741
+
+
+@unique
+class Text(Enum):
+    """A sentence of the shell; `Text.X(field=…)` fills it in."""
+
+    # fmt: off
+    # errors of the command line
+    UNKNOWN_ACTION        = D, "Unknown action 0"
+    PARSE_ERROR           = D, "command parse error before '{word}'"
+    INCOMPLETE            = D, "incomplete command in the end"
+    AMBIGUOUS             = I, "ambiguous command before '{word}'"
+    UNMATCHED_QUOTE       = D, "token line: Unmatched {kind} quote."
+    RETURN_CODE           = D, "Command fail. Return code {code}"
+    EXIT_INSIDE_CONFIG    = D, "please use 'end' to return to root shell"
+    NOT_IN_FORTISH        = O, "fortish knows '{words}' but does not do it."
+    # refused values
+    VALUE_ERROR           = D, "value parse error before '{value}'"
+    CHECK_FAIL            = D, "node_check_object fail! for {name} {value}"
+    NOT_IN_DATASOURCE     = D, "entry not found in datasource"
+    NOT_IN_TABLE          = D, "entry is not found in table"
+    TOO_LONG              = D, "string value is too long. the size is {size}, the limit is {limit}"
+    XSS                   = D, "The string contains XSS vulnerability characters"
+    BAD_INTEGER           = D, "invalid unsigned integer value: {value}"
+    BAD_ADDRESS           = D, "invalid ip address"
+    BAD_CLASS             = D, "ip address must be a class A, B, or C ip"
+    BAD_NETMASK           = D, "invalid netmask."
+    BAD_MAC               = I, "invalid mac address"
+    BAD_DOMAIN            = D, "domain name is not valid."
+    # refused at next and end
+    EMPTY                 = D, "node_check_object fail! for {name} is empty."
+    MUST_BE_SET           = D, "Attribute '{name}' MUST be set."
+    SET_OPERATOR          = D, "object set operator error, {code} discard the setting"
+    CHECK_OPERATOR        = D, "object check operator error, {code}, discard the setting"
+    IN_USE                = D, "The entry is used by other {count} entries"
+    DUPLICATE             = I, "duplicate entry exists: {key}"
+    NOT_STORED            = O, "The configuration could not be stored: {reason}"
+    REFUSED_VALUE         = O, "fortish does not support {name} {value}."
+    # certificates
+    BAD_PRIVATE_KEY       = D, "Invalid private key, password may be required"
+    BAD_CA                = D, "Input is not a valid CA certificate."
+    BAD_CERTIFICATE       = D, "Input is not a valid/matched certificate."
+    BAD_CRL               = I, "Input is not a valid CRL."
+    BAD_REQUEST           = I, "Input is not a valid certificate request."
+    FIELD_EMPTY           = D, "The field {name} is empty!"
+    CHECK_FAIL_EMPTY      = D, "node_check_object fail! for {name} "
+    CHECK_FAIL_CUT        = D, "node_check_object fail! for {name} {start:.16}..."
+    FACTORY               = I, "A factory certificate cannot be changed or deleted."
+    # the editor
+    NEW_ENTRY             = D, "new entry '{key}' added"
+    PURGE_QUESTION        = D, "This operation will clear all table!\nDo you want to continue? (y/n)"
+    # questions
+    REGENERATE_QUESTION   = D, ("Certificate '{name}' already exists, re-generate will ignore all the options you have"
+                                " provided.\nAre you sure to re-generate the certificate?\n"
+                                "Do you want to continue? (y/n)")
+    # execute
+    DONE                  = D, "Done."
+    UNRESOLVED            = D, "Unable to resolve hostname."
+    LAB_ONLY              = O, ("'{host}' is not in the lab's world: only testrfc7030.com and the lab's own addresses are."
+                                " Start with --network real to reach other hosts.")
+    NO_NETWORK            = O, "'{host}' does not resolve: this box was started with --network none."
+    SENDTO_FAILED         = D, "sendto failed"
+    PING_FORBIDDEN        = O, "This host does not let fortish send ICMP echo requests ({reason})."
+    PING_HEADER           = D, "PING {host} ({address}): {size} data bytes"
+    PING_REPLY            = D, "{size} bytes from {address}: icmp_seq={sequence} ttl={ttl} time={time:.1f} ms"
+    PING_STATISTICS       = D, "--- {host} ping statistics ---"
+    PING_COUNTS           = D, "{sent} packets transmitted, {received} packets received, {lost}% packet loss"
+    PING_TIMES            = D, "round-trip min/avg/max = {least:.1f}/{mean:.1f}/{most:.1f} ms"
+    DATE_IS               = D, "current date is: {date}"
+    TIME_IS               = D, "current time is: {time}"
+    LAST_NTP_SYNC         = D, "last ntp sync: never"
+    BAD_DATE              = I, "invalid date, the format is yyyy-mm-dd"
+    BAD_TIME              = I, "invalid time, the format is hh:mm:ss"
+    LOG_COUNT             = D, "{found} logs found."
+    LOG_RETURNED          = D, "{returned} logs returned."
+    TFTP_CONNECT          = I, "Connect to tftp server {server} ..."
+    TFTP_FAILED           = I, "Can not get file {name} from tftp server {server}: {reason}."
+    NOT_A_CA              = I, "The file is not a valid CA certificate."
+    CA_HELD               = O, "The CA certificate is already in the store as {name}."
+    SAVED_AS              = O, "The CA certificate is saved as {name}."
+    VERIFY_MATCH          = I, "Certificate and private key match."
+    VERIFY_MISMATCH       = I, "Certificate and private key do not match."
+    VERIFY_NOTHING        = O, "'{name}' holds no certificate to verify."
+    NO_SUCH_CERTIFICATE   = I, "Certificate '{name}' does not exist."
+    # EST on the console
+    EST_FAILED            = O, "Certificate enrollment over EST failed: {reason}"
+    EST_CA_FAILED         = O, "CA certificate import over EST failed: {reason}"
+    EST_BUSY              = O, "An enrollment of '{name}' is already running."
+    EST_NOT_CONFIGURED    = O, "Certificate '{name}' was not enrolled over EST: it has no est-server."
+    EST_NO_KEY            = O, "The private key of '{name}' cannot be read: {reason}"
+    BAD_ALGORITHM         = O, "Unknown algorithm. Choose one of {choices}."
+    BAD_URL               = O, "The EST server must be given as https://host[:port]."
+    BAD_SUBJECT           = O, "Bad subject: {reason}"
+    BAD_SAN               = O, "Bad subject alternative name: {reason}"
+    NO_CA                 = I, "CA certificate '{name}' does not exist."
+    NO_CLIENT_CERT        = I, "Local certificate '{name}' does not exist."
+    NO_SRP                = O, "TLS-SRP is not supported yet: leave out the TLS-SRP user and password."
+    NO_SOURCE             = O, "Source IP {address} is not an address of this box's interfaces."
+    # debug
+    DEBUG_ON_FOR          = D, "Debug messages will be on for {minutes} minutes."
+    DEBUG_ON_UNLIMITED    = D, "Debug messages will be on for unlimited time."
+    DURATION_UNLIMITED    = D, "Current duration is set to unlimited."
+    DURATION_IS           = I, "Current duration is set to {minutes} minutes."
+    DEBUG_LEVEL           = I, "{daemon} debug level is {level}"
+    DEBUG_LEVEL_HEX       = I, "{daemon} debug level is {level} (0x{bits:x})"
+    INFO_OUTPUT           = I, "debug output:           {state}"
+    INFO_TIMESTAMP        = I, "console timestamp:      {state}"
+    INFO_USER_LOG         = I, "console no user log message:    disable"
+    INFO_DAEMON           = I, "{daemon} debug level:        {level} (0x{bits:x})"
+    INFO_CLI              = I, "CLI debug level:        3"
+    # fmt: on
+
+    def __init__(self, origin: Origin, template: str) -> None:
+        self.origin = origin
+        self.template = template
+
+    def __call__(self, **fields: object) -> str:
+        """The sentence with its fields filled in."""
+        return self.template.format(**fields)
+
+
+def failed(code: int, *lines: str) -> CliError:
+    """`lines`, then the line with the return code."""
+    return CliError((*lines, Text.RETURN_CODE(code=code)), code)
+
+
+def unknown_action() -> CliError:
+    """The first word is no verb here: one line, no code."""
+    return CliError((Text.UNKNOWN_ACTION(),))
+
+
+def parse_error(word: str) -> CliError:
+    """A later word is unknown (-61)."""
+    return CliError(("", Text.PARSE_ERROR(word=word), Text.RETURN_CODE(code=-61)), -61, word)
+
+
+def ambiguous(word: str) -> CliError:
+    """A word is the start of several (-61)."""
+    return CliError(("", Text.AMBIGUOUS(word=word), Text.RETURN_CODE(code=-61)), -61, word)
+
+
+def incomplete() -> CliError:
+    """The line ends too soon (-160)."""
+    return CliError(("", Text.INCOMPLETE(), Text.RETURN_CODE(code=-160)), -160)
+
+
+def value_error(value: str, code: int, *reasons: str) -> CliError:
+    """A value is refused at `set`: reasons, a blank line, the value, the code."""
+    return CliError((*reasons, "", Text.VALUE_ERROR(value=value), Text.RETURN_CODE(code=code)), code, value)

@@ -1,0 +1,382 @@
+"""Text in, commands out: the only doors from text.
+
+The lark grammar is the one source of truth. A scanner made of its own WORD terminal splits a line; a shape (a verb with
+so many words) is proven once on the LALR tables and remembered, so a long script does not pay for a parser on each
+line. Verbs with keywords inside, and everything the scanner does not take, go through the parser, which words the
+error. No schema is consulted: whether a name exists is not known here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import NamedTuple
+
+from fortish import commands as c
+from fortish import grammar, messages
+from fortish.commands import Command, Grep, Words
+from fortish.errors import CliError
+from fortish.messages import Text
+
+BLANK = " \t\r\n\f\v"
+_ESCAPED = re.compile(r"\\([\"'\\])")
+_PIECE = re.compile(r"""([^"'\\]++)|"((?:[^"\\]++|\\.)*+)"|'([^']*+)'|\\(.?)""", re.DOTALL)
+_JOINED = re.compile(r"""("(?:[^"\\]|\\.)*"|'[^']*'|\\[^\r\n])|\\\r?\n""", re.DOTALL)
+_BARE = re.compile(r"""(?:[^"'\\]++|\\.)*+""", re.DOTALL)
+_DOUBLE = re.compile(r"""(?:[^"\\]++|\\.)*+""", re.DOTALL)
+_SINGLE = re.compile(r"[^']*+")
+
+
+def unquote(word: str) -> str:
+    """The value of a word as typed: pieces joined, quotes and escapes undone."""
+    if '"' not in word and "'" not in word and "\\" not in word:
+        return str(word)
+    return "".join(_piece(match) for match in _PIECE.finditer(word))
+
+
+def _piece(match: re.Match[str]) -> str:
+    bare, double, single, escaped = match.groups()
+    if double is not None:
+        return _ESCAPED.sub(r"\1", double)
+    return bare or single or escaped or ""
+
+
+def quote(value: str) -> str:
+    """`value` as a configuration prints it; `unquote(quote(value)) == value`."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("'", "\\'")
+    return f'"{escaped}"'
+
+
+# --- verbs and shapes -----------------------------------------------------------------------------------------------
+
+# Verbs without keywords inside: what is made of the words behind them. Sorted.
+# fmt: off
+PLAIN: dict[str, Callable[[Words], Command]] = {
+    "abort":    lambda w: c.Abort(),
+    "append":   lambda w: c.Append(w[0], w[1:]),
+    "config":   c.Config,
+    "delete":   lambda w: c.Delete(w[0]),
+    "edit":     lambda w: c.Edit(w[0]),
+    "end":      lambda w: c.End(),
+    "exit":     lambda w: c.Exit(),
+    "next":     lambda w: c.Next(),
+    "purge":    lambda w: c.Purge(),
+    "quit":     lambda w: c.Exit(),
+    "select":   lambda w: c.Select(w[0], w[1:]),
+    "set":      lambda w: c.Set(w[0], w[1:]),
+    "unselect": lambda w: c.Unselect(w[0], w[1:]),
+    "unset":    lambda w: c.Unset(w[0]),
+}
+# fmt: on
+
+
+@cache
+def verbs() -> tuple[str, ...]:
+    """Every verb of the grammar, in its order: its V_ terminals."""
+    names = [terminal.name for terminal in grammar.load("shell", ("start",)).terminals]
+    return tuple(sorted(name[2:].lower() for name in names if name.startswith("V_")))
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """The grammar's WORD, as it is."""
+    (terminal,) = (t for t in grammar.load("shell", ("start",)).terminals if t.name == "WORD")
+    return re.compile(terminal.pattern.to_regexp())
+
+
+def complete_word(typed: str, choices: Iterable[str]) -> list[str]:
+    """The choices that `typed` stands for: itself if it is one, else all it begins."""
+    known = list(choices)
+    return [typed] if typed in known else [choice for choice in known if choice.startswith(typed)]
+
+
+def resolve_verb(typed: str, legal: Iterable[str] | None = None) -> str:
+    """The one legal verb that `typed` begins. Raises `CliError` (unknown action, ambiguous)."""
+    found = complete_word(typed, verbs() if legal is None else legal)
+    if len(found) == 1:
+        return found[0]
+    raise messages.ambiguous(typed) if found else messages.unknown_action()
+
+
+_proven: dict[tuple[str, int], Callable[[Words], Command]] = {}
+
+
+def _shape(verb: str, count: int) -> Callable[[Words], Command] | None:
+    """What makes a command of `verb` and `count` words; None if the grammar knows no such shape."""
+    from lark.exceptions import LarkError
+
+    if verb not in PLAIN:
+        return None
+    try:
+        grammar.load("shell", ("start",)).parse(" ".join([verb, *["x"] * count]))
+    except LarkError:
+        return None
+    return _proven.setdefault((verb, count), PLAIN[verb])
+
+
+def parse(line: str, legal: Iterable[str] | None = None) -> Command | None:
+    """One logical line to a command; None for a blank line or a comment.
+
+    `legal` are the verbs that may be abbreviated and used where the line is typed (default: all). Raises `CliError`.
+    """
+    text = line.lstrip(BLANK)
+    if not text or text[0] == "#":
+        return None
+    if "\\\n" in text or "\\\r\n" in text:
+        text = _JOINED.sub(lambda m: m.group(1) or "", text)
+    words = _word().findall(text)
+    if not words:
+        raise _unmatched(text)
+    verb = resolve_verb(words[0], legal)
+    make = _proven.get((verb, len(words) - 1)) or _shape(verb, len(words) - 1)
+    if make is not None:
+        if '"' not in text and "'" not in text and "\\" not in text:
+            return make(tuple(words[1:]))
+        if open_quote(text) is None:
+            return make(tuple(map(unquote, words[1:])))
+    return _by_grammar(verb + text[len(words[0]) :])
+
+
+def _by_grammar(text: str) -> Command:
+    """The command as the LALR parser reads it; its refusals in the box's words."""
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+
+    if open_quote(text) is not None:
+        raise _unmatched(text)
+    try:
+        tree = grammar.load("shell", ("start",)).parse(text)
+    except UnexpectedToken as error:
+        if error.token.type == "$END":
+            raise messages.incomplete() from None
+        raise messages.parse_error(unquote(_word_at(text, error.token.start_pos or 0))) from None
+    except UnexpectedCharacters as error:
+        raise messages.parse_error(unquote(_word_at(text, error.pos_in_stream))) from None
+    return _command(tree.children[0])
+
+
+def _word_at(text: str, position: int) -> str:
+    found = _word().match(text, position)
+    return found.group() if found else text[position:]
+
+
+def _unmatched(text: str) -> CliError:
+    kind = "single" if open_quote(text) == "'" else "double"
+    return CliError((Text.UNMATCHED_QUOTE(kind=kind),), -61, text[:1])
+
+
+def _command(tree: object) -> Command:
+    """A parse tree of one command to its value."""
+    from lark import Token, Tree
+
+    assert isinstance(tree, Tree)
+    words = tuple(unquote(kid) for kid in tree.children if isinstance(kid, Token) and kid.type == "WORD")
+    kinds = {kid.type for kid in tree.children if isinstance(kid, Token)}
+    pipes = [kid for kid in tree.children if isinstance(kid, Tree)]
+    grep = _grep(tuple(unquote(kid) for kid in pipes[0].children[2:])) if pipes else None  # type: ignore[arg-type]
+    match str(tree.data):
+        case "get":
+            return c.Get(words, grep)
+        case "show":
+            return c.Show("FULL" in kinds, words, grep)
+        case "tree":
+            return c.Tree(words, grep)
+        case "execute":
+            return c.Execute(words, grep)
+        case "diagnose":
+            return c.Diagnose(words, grep)
+        case "rename":
+            return c.Rename(*words)
+        case "clone":
+            return c.Clone(*words)
+        case "move":
+            return c.Move(words[0], "AFTER" in kinds, words[1])
+        case "sudo":
+            return c.Sudo(words[0], words[1:], grep)
+        case "alias":
+            return c.Alias(*words)
+        case verb:
+            return PLAIN[verb](words)
+
+
+# --- grep -----------------------------------------------------------------------------------------------------------
+
+_FLAGS = {"i": "ignore_case", "v": "invert", "n": "number", "c": "count", "f": "blocks"}
+_COUNTS = {"A": ("after",), "B": ("before",), "C": ("after", "before")}
+
+
+def _grep(words: Words) -> Grep:
+    """Options and pattern behind `| grep`. Raises `CliError`."""
+    fields: dict[str, bool | int] = {}
+    rest = list(words)
+    while rest and len(rest[0]) > 1 and rest[0][0] == "-":
+        option = rest.pop(0)
+        letters = option[1:]
+        if letters[0] in _COUNTS:
+            figure = letters[1:] or (rest.pop(0) if rest else "")
+            if not figure.isdecimal():
+                raise messages.parse_error(figure or option)
+            fields.update(dict.fromkeys(_COUNTS[letters[0]], int(figure)))
+            continue
+        if unknown := [letter for letter in letters if letter not in _FLAGS]:
+            raise messages.parse_error(option if len(unknown) == len(letters) else unknown[0])
+        fields.update({_FLAGS[letter]: True for letter in letters})
+    if not rest:
+        raise messages.incomplete()
+    if len(rest) > 1:
+        raise messages.parse_error(rest[1])
+    return Grep(rest[0], **fields)  # type: ignore[arg-type]
+
+
+# --- scripts --------------------------------------------------------------------------------------------------------
+
+
+def open_quote(text: str, quote: str | None = None) -> str | None:
+    """What is still open at the end of `text`: a quote character, a backslash (the line goes on), or None.
+
+    `quote` is what was open before it.
+    """
+    at = 0
+    while True:
+        if quote is None or quote == "\\":
+            at = _end(_BARE, text, at)
+            if at >= len(text):
+                return None
+            quote = text[at]
+            at += 1
+            if quote == "\\":  # the last character: a backslash that escapes the line end
+                return quote
+        at = _end(_DOUBLE if quote == '"' else _SINGLE, text, at)
+        if at >= len(text) or text[at] != quote:
+            return quote
+        quote = None
+        at += 1
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    found = pattern.match(text, at)
+    return found.end() if found else at
+
+
+class Line(NamedTuple):
+    """One logical line of a script: the number of its first physical line (from 1), and its text."""
+
+    number: int
+    text: str
+
+
+class LineJoiner:
+    """Physical lines in, logical lines out: quotes and a backslash at a line's end join them."""
+
+    def __init__(self) -> None:
+        self._kept: list[str] = []
+        self._open: str | None = None
+        self._first = 1
+        self._number = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a logical line is unfinished."""
+        return bool(self._kept)
+
+    def feed(self, line: str) -> Line | None:
+        """One physical line without its end; the logical line that it finishes, if it does."""
+        self._number += 1
+        if not self._kept:
+            self._first = self._number
+            if line.lstrip(BLANK).startswith("#"):
+                return Line(self._number, line)
+        self._kept.append(line)
+        self._open = open_quote(line, self._open) if self._open in ('"', "'") else open_quote(line)
+        return None if self._open else self.close()
+
+    def close(self) -> Line | None:
+        """The logical line so far, finished or not."""
+        if not self._kept:
+            return None
+        line = Line(self._first, "\n".join(self._kept))
+        self._kept, self._open = [], None
+        return line
+
+
+class ScriptReader:
+    """A script in pieces of bytes, cut anywhere; complete logical lines come out.
+
+    UTF-8; a line that is not, is taken as Latin-1. CR LF is a line end, a byte order mark is dropped.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._joiner = LineJoiner()
+        self._started = False
+
+    def feed(self, piece: bytes) -> list[Line]:
+        """The logical lines that `piece` completes."""
+        *whole, self._rest = (self._rest + piece).split(b"\n")
+        return [line for raw in whole if (line := self._joiner.feed(self._decode(raw)))]
+
+    def close(self) -> list[Line]:
+        """What the input ends with: a last line without an end, a quote never closed."""
+        lines = [self._joiner.feed(self._decode(self._rest))] if self._rest else []
+        self._rest = b""
+        return [line for line in [*lines, self._joiner.close()] if line]
+
+    def _decode(self, raw: bytes) -> str:
+        if not self._started:
+            self._started = True
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        raw = raw.removesuffix(b"\r")
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            return raw.decode("latin-1")
+
+
+def script_lines(text: str) -> Iterator[Line]:
+    """The logical lines of a whole script."""
+    joiner = LineJoiner()
+    for raw in text.split("\n"):
+        if line := joiner.feed(raw.removesuffix("\r")):
+            yield line
+    if line := joiner.close():
+        yield line
+
+
+def parse_script(text: str) -> Iterator[tuple[int, Command | CliError]]:
+    """The commands of a whole script with their line numbers; a line that is refused gives its error in place."""
+    for line in script_lines(text):
+        try:
+            command = parse(line.text)
+        except CliError as error:
+            yield line.number, error
+            continue
+        if command is not None:
+            yield line.number, command
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+_NAMES = ("subject", "alternatives")
+
+
+def _pairs(text: str, start: str) -> tuple[tuple[str, str], ...]:
+    from lark import Token, Tree
+    from lark.exceptions import LarkError
+
+    try:
+        tree = grammar.load("names", _NAMES).parse(text, start=start)
+    except LarkError:
+        raise ValueError(text) from None
+    pairs = [kid.children for kid in tree.children if isinstance(kid, Tree)]
+    texts = [[str(token) for token in pair if isinstance(token, Token)] for pair in pairs]
+    return tuple((name.strip(" \t"), re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)) for name, value in texts)
+
+
+def parse_subject(text: str) -> tuple[tuple[str, str], ...]:
+    """`CN=a,O=b` to its fields in order. Raises `ValueError` with the text."""
+    return _pairs(text, "subject")
+
+
+def parse_alternatives(text: str) -> tuple[tuple[str, str], ...]:
+    """`DNS:a,IP:b` to its members in order. Raises `ValueError` with the text."""
+    return _pairs(text, "alternatives")

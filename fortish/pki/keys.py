@@ -1,0 +1,126 @@
+"""Private keys: made, stored as encrypted PKCS #8, read back, and compared by their public halves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from fortish.pki.faults import KeyUnreadable
+
+PrivateKey: TypeAlias = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | dsa.DSAPrivateKey
+)
+_KINDS = (
+    rsa.RSAPrivateKey,
+    ec.EllipticCurvePrivateKey,
+    ed25519.Ed25519PrivateKey,
+    ed448.Ed448PrivateKey,
+    dsa.DSAPrivateKey,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """A kind of key that the box makes: RSA of so many bits, or a curve by its SECG name (then `rsa_bits` is 0)."""
+
+    name: str
+    rsa_bits: int = 0
+    curve: str = ""
+
+
+# In the order of the box's own list: RSA by size, then the curves by size.
+ALGORITHMS: Mapping[str, Algorithm] = MappingProxyType(
+    {
+        algorithm.name: algorithm
+        for algorithm in (
+            Algorithm("rsa-1024", rsa_bits=1024),
+            Algorithm("rsa-1536", rsa_bits=1536),
+            Algorithm("rsa-2048", rsa_bits=2048),
+            Algorithm("rsa-4096", rsa_bits=4096),
+            Algorithm("ec-secp256r1", curve="secp256r1"),
+            Algorithm("ec-secp384r1", curve="secp384r1"),
+            Algorithm("ec-secp521r1", curve="secp521r1"),
+        )
+    }
+)
+
+_CURVES: Mapping[str, Callable[[], ec.EllipticCurve]] = MappingProxyType(
+    {"secp256r1": ec.SECP256R1, "secp384r1": ec.SECP384R1, "secp521r1": ec.SECP521R1}
+)
+
+
+def generate(algorithm: Algorithm) -> PrivateKey:
+    """A new private key. A curve takes under a millisecond, RSA 4096 up to several seconds."""
+    if algorithm.curve:
+        return ec.generate_private_key(_CURVES[algorithm.curve]())
+    return rsa.generate_private_key(public_exponent=65537, key_size=algorithm.rsa_bits)
+
+
+def encrypted_pem(key: PrivateKey, password: str) -> str:
+    """The key as "ENCRYPTED PRIVATE KEY" PEM (RFC 5958), 64 columns, LF, without a newline at the end.
+
+    Raises KeyUnreadable if the password is empty: there is no such encryption.
+    """
+    if not password:
+        raise KeyUnreadable("a private key is not stored without a password")
+    encryption = BestAvailableEncryption(_octets(password))
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode("ascii").rstrip("\n")
+
+
+def load_private(pem: str, password: str) -> PrivateKey:
+    """The key in a PEM text: PKCS #8, PKCS #1 or SEC1, encrypted or clear. Raises KeyUnreadable.
+
+    An empty password is none; one given for a key in clear is not needed and not minded.
+    """
+    octets = _octets(pem)
+    secret = _octets(password) if password and b"ENCRYPTED" in octets else None
+    try:
+        key = load_pem_private_key(octets, secret)
+    except TypeError:
+        raise KeyUnreadable("the private key is encrypted and no password was given") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyUnreadable("the private key cannot be read: malformed, or the password is wrong") from None
+    if not isinstance(key, _KINDS):
+        raise KeyUnreadable("a private key of a kind that cannot sign a request")
+    return key
+
+
+def spki(thing: Any) -> bytes:
+    """The DER SubjectPublicKeyInfo of a certificate, a request, a private or a public key.
+
+    Raises KeyUnreadable where the key is of a kind or on a curve that is not supported.
+    """
+    try:
+        holder = thing.public_key() if hasattr(thing, "public_key") else thing
+        encoded: bytes = holder.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyUnreadable("a public key of an unsupported kind") from None
+    return encoded
+
+
+def same_key(a: Any, b: Any) -> bool:
+    """Whether two things that `spki` takes have the same public key. One with an unsupported key equals nothing."""
+    try:
+        return spki(a) == spki(b)
+    except KeyUnreadable:
+        return False
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
