@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from fortish.pki import der
 from fortish.pki.faults import CertificateUnreadable, DerFault
@@ -22,6 +23,7 @@ UNREADABLE: Final = (
     ValueError,
     TypeError,
     OverflowError,
+    LookupError,  # TLS features that it does not know
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
     x509.InvalidVersion,
@@ -33,6 +35,7 @@ UNREADABLE: Final = (
 class RawFields:
     """Fields of a tbsCertificate as they stand in it. `extensions` is the SEQUENCE, or empty where there is none."""
 
+    serial: int
     subject: bytes
     extensions: bytes
 
@@ -48,7 +51,7 @@ class RawExtension:
 
 def load(data: bytes) -> x509.Certificate:
     """One certificate from DER, its names and dates known to be readable. Raises CertificateUnreadable."""
-    with warnings.catch_warnings():  # a serial of 0 or an odd encoding is the CA's affair, not a line on our stderr
+    with warnings.catch_warnings():  # an odd encoding is the CA's affair, not a line on our stderr
         warnings.simplefilter("ignore")
         try:
             certificate = x509.load_der_x509_certificate(data)
@@ -77,15 +80,20 @@ def extension(certificate: x509.Certificate, kind: type[_E]) -> _E | None:
 
 
 def raw_fields(certificate: x509.Certificate) -> RawFields:
-    """Subject and extensions byte for byte. Raises CertificateUnreadable, though a loaded certificate has both."""
+    """Serial, and subject and extensions byte for byte. CertificateUnreadable if out of order."""
     try:
         fields = list(der.children(der.first(certificate.tbs_certificate_bytes)))
         start = 1 if fields[0].tag == der.CONTEXT_0 else 0  # version 1 is not written
         holder = next((field for field in fields[start + 6 :] if field.tag == der.CONTEXT_3), None)
         listed = next(der.children(holder)).raw if holder is not None else b""
-        return RawFields(fields[start + 4].raw, listed)
+        return RawFields(int.from_bytes(fields[start].content, "big", signed=True), fields[start + 4].raw, listed)
     except (DerFault, IndexError, StopIteration):
         raise CertificateUnreadable("not a certificate: its fields are out of order") from None
+
+
+def serial_number(certificate: x509.Certificate) -> int:
+    """The serial number, of any sign: cryptography warns of those below 1, and means to refuse them one day."""
+    return raw_fields(certificate).serial
 
 
 def raw_extensions(certificate: x509.Certificate) -> list[RawExtension]:
@@ -97,11 +105,26 @@ def raw_extensions(certificate: x509.Certificate) -> list[RawExtension]:
         raise CertificateUnreadable("a malformed extension") from None
 
 
+def lone_extension(certificate: x509.Certificate, oid: str) -> x509.ExtensionType | None:
+    """The value of one extension, its neighbours unread, so that they may be malformed. None if it is so itself."""
+    try:
+        tbs, *signature = der.children(der.first(certificate.public_bytes(Encoding.DER)))
+        others = [field.raw for field in der.children(tbs) if field.tag != der.CONTEXT_3]
+        listed = der.children(der.first(raw_fields(certificate).extensions))
+        alone = next(item for item in listed if der.read_oid(next(der.children(item))) == oid)
+        holder = der.encode(der.CONTEXT_3, der.encode(der.SEQUENCE, alone.raw))
+        cut = der.encode(der.SEQUENCE, *others, holder)
+        rebuilt = load(der.encode(der.SEQUENCE, cut, *(field.raw for field in signature)))
+        return next((extension.value for extension in extensions(rebuilt)), None)
+    except (DerFault, CertificateUnreadable, StopIteration):
+        return None
+
+
 def _raw_extension(parts: list[der.Element]) -> RawExtension:
     critical = len(parts) == 3 and parts[1].content != b"\x00"
     return RawExtension(der.read_oid(parts[0]), critical, parts[-1].content)
 
 
 def _touch(certificate: x509.Certificate) -> None:
-    _ = (certificate.version, certificate.serial_number, certificate.subject, certificate.issuer)
+    _ = (certificate.version, certificate.subject, certificate.issuer)
     _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)

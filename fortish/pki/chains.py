@@ -15,12 +15,12 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
-from fortish.pki.certificates import extension, raw_extensions
+from fortish.pki.certificates import extension, raw_extensions, serial_number
 from fortish.pki.faults import CertificateUnreadable, ChainFault
 from fortish.pki.identity import is_cmc_ra, names_host
 from fortish.pki.keys import same_key
 
-__all__ = ["dates_fault", "is_cmc_ra", "issued_for", "names_host", "path_to", "self_signed"]
+__all__ = ["dates_fault", "is_ca", "is_cmc_ra", "issued_for", "names_host", "path_to", "self_signed"]
 
 LONGEST_PATH: Final = 10  # certificates
 _MOST_SIGNATURES = 100  # verified in one search
@@ -99,6 +99,17 @@ def dates_fault(chain: Sequence[x509.Certificate], at: datetime) -> str | None:
     return None
 
 
+def is_ca(certificate: x509.Certificate) -> bool:
+    """Whether it may sign certificates: CA:TRUE, or a self-signed certificate of version 1.
+
+    Raises CertificateUnreadable.
+    """
+    constraints = extension(certificate, x509.BasicConstraints)
+    if constraints is not None:
+        return constraints.ca
+    return certificate.version is x509.Version.v1 and self_signed(certificate)
+
+
 def self_signed(certificate: x509.Certificate) -> bool:
     """Whether the certificate names itself as its issuer and its own key verifies its signature."""
     return _verifies(certificate, certificate)
@@ -148,7 +159,7 @@ class _Search:
         for issuer in named:
             if self._signed_by(child, issuer):
                 yield issuer
-            else:
+            elif (child, issuer) in self.checked:  # or else there were too many to look at
                 self._note(BAD_SIGNATURE)
 
     def _valid(self, certificate: x509.Certificate) -> bool:
@@ -193,7 +204,7 @@ def _keys_agree(child: x509.Certificate, issuer: x509.Certificate) -> bool:
     if wanted.key_identifier is not None and held is not None and wanted.key_identifier != held.digest:
         return False
     serial = wanted.authority_cert_serial_number
-    return serial is None or serial == issuer.serial_number
+    return serial is None or serial == serial_number(issuer)
 
 
 def _path_fault(path: Sequence[x509.Certificate], at: datetime) -> str | None:

@@ -15,13 +15,14 @@ from typing import Any
 from cryptography import x509
 
 from fortish.pki import der
-from fortish.pki.certificates import RawExtension, extensions, raw_extensions
+from fortish.pki.certificates import RawExtension, extensions, lone_extension, raw_extensions
 from fortish.pki.faults import CertificateUnreadable, DerFault
 from fortish.pki.generalnames import address_text, general_name, lone_name
 from fortish.pki.names import plain, spaced
 from fortish.pki.oids import EXTENSIONS, OBJECTS, long_name
 
 _INDENT = " " * 16
+_MOST_LONE = 50  # extensions read one by one where some are malformed; the rest are dumped
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,15 @@ class PrintedExtension:
 
 def printed_extensions(certificate: x509.Certificate) -> list[PrintedExtension]:
     """Every extension in the certificate's order. Never fails over a malformed value: that is dumped."""
+    listed = raw_extensions(certificate)
+    known: dict[str, x509.ExtensionType | None]
     try:
         known = {extension.oid.dotted_string: extension.value for extension in extensions(certificate)}
     except CertificateUnreadable:
-        known = {}
+        known = {raw.oid: lone_extension(certificate, raw.oid) for raw in listed[:_MOST_LONE]}
     return [
         PrintedExtension(EXTENSIONS.get(raw.oid, raw.oid), raw.critical, tuple(_lines(raw, known.get(raw.oid))))
-        for raw in raw_extensions(certificate)
+        for raw in listed
     ]
 
 

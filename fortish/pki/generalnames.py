@@ -40,7 +40,7 @@ def _other_name(name: x509.OtherName) -> str:
     kind = OTHER_NAMES.get(name.type_id.dotted_string, name.type_id.dotted_string)
     value = der.first(name.value)
     if value.tag not in (der.UTF8, der.IA5):
-        return "othername:<unsupported>"
+        return f"othername: {kind}::<unsupported>"
     return f"othername: {kind}::{plain(value.content.decode('utf-8', 'replace'))}"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -106,7 +105,6 @@ _DOTTED = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]{0,17})){2,20}")
 _HOST_NAME = re.compile(r"(?:\*\.)?(?:(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\.)*(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\.?")
 _MAILBOX = re.compile(r"[\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.\-\[\]:]+")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21-\x7e]+")
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # Unicode categories that a terminal obeys instead of showing
 
 
 def subject_name(parts: Sequence[tuple[str, str]]) -> x509.Name:
@@ -133,14 +131,13 @@ def tight(name: x509.Name) -> str:
 
     Only fields of one or two capitals stand after ", "; OpenSSL leaves the old "/" before any other.
     """
-    pieces = [(_label(attribute), _slash_escaped(_value(attribute))) for attribute in name]
-    joined = "".join(f"{', ' if _capitals(label) else '/'}{label}={value}" for label, value in pieces)
+    joined = "".join(f"{', ' if _capitals(rdn) else '/'}{_compact(rdn)}" for rdn in name.rdns)
     return joined.removeprefix(", ").removeprefix("/")
 
 
 def slashed(name: x509.Name) -> str:
     """`/C=US/CN=x`: the name as OpenSSL prints it inside alternative names and authority key identifiers."""
-    return "".join(f"/{_label(attribute)}={_slash_escaped(_value(attribute))}" for attribute in name)
+    return "".join(f"/{_compact(rdn)}" for rdn in name.rdns)
 
 
 def spaced(name: x509.Name) -> str:
@@ -151,12 +148,11 @@ def spaced(name: x509.Name) -> str:
 
 
 def plain(text: str, escape: Callable[[int], str] = lambda octet: ".") -> str:
-    """`text` with every UTF-8 octet of a control or invisible formatting character put through `escape`."""
-    if text.isascii() and text.isprintable():
+    """`text` with every UTF-8 octet of a character that Unicode calls unprintable put through `escape`."""
+    if text.isprintable():
         return text
     return "".join(
-        "".join(map(escape, char.encode("utf-8", "surrogatepass"))) if unicodedata.category(char) in _UNSAFE else char
-        for char in text
+        char if char.isprintable() else "".join(map(escape, char.encode("utf-8", "surrogatepass"))) for char in text
     )
 
 
@@ -219,8 +215,13 @@ def _value(attribute: x509.NameAttribute[Any]) -> str:
     return value if isinstance(value, str) else value.hex().upper()
 
 
-def _capitals(label: str) -> bool:
+def _capitals(rdn: x509.RelativeDistinguishedName) -> bool:
+    label = _label(next(iter(rdn)))
     return len(label) <= 2 and label.isalpha() and label.isupper()
+
+
+def _compact(rdn: x509.RelativeDistinguishedName) -> str:
+    return "+".join(f"{_label(attribute)}={_slash_escaped(_value(attribute))}" for attribute in rdn)
 
 
 def _slash_escaped(value: str) -> str:

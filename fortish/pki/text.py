@@ -9,7 +9,7 @@ from types import MappingProxyType
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from fortish.pki.certificates import extension
+from fortish.pki.certificates import extension, serial_number
 from fortish.pki.extensions import printed_extensions, upper_hex
 from fortish.pki.faults import CertificateUnreadable
 from fortish.pki.names import spaced, tight
@@ -29,7 +29,7 @@ def trace_block(certificate: x509.Certificate) -> list[str]:
     version = certificate.version.value
     lines = [
         f"        Version: {version + 1} (0x{version:x})",
-        *_trace_serial(certificate.serial_number),
+        *_trace_serial(serial_number(certificate)),
         f"        Issuer: {tight(certificate.issuer)}",
         f"        Subject: {tight(certificate.subject)}",
     ]
@@ -76,7 +76,7 @@ def fingerprint(certificate: x509.Certificate, algorithm: str = "md5") -> str:
 
 def serial_text(certificate: x509.Certificate) -> str:
     """`07:47:02`: the serial number in lower-case hex with colons, in the fewest octets, without a sign."""
-    return _octets(certificate.serial_number)
+    return _octets(serial_number(certificate))
 
 
 def lacks_client_auth(certificate: x509.Certificate) -> bool:

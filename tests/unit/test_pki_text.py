@@ -5,22 +5,26 @@ from __future__ import annotations
 import ipaddress
 import shutil
 import subprocess
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fortish.pki import der, names, oids, text
 from fortish.pki.certificates import load
+from fortish.pki.faults import CertificateUnreadable
 from fortish.pki.pem import pem
 
 KEY = ec.derive_private_key(12345, ec.SECP256R1())
 START, END = (
-    datetime(2023, 4, 13, 17, 23, 40, tzinfo=timezone.utc),
-    datetime(2024, 4, 12, 17, 23, 40, tzinfo=timezone.utc),
+    datetime(2023, 4, 13, 17, 23, 40, tzinfo=UTC),
+    datetime(2024, 4, 12, 17, 23, 40, tzinfo=UTC),
 )
 CA_NAME = names.subject_name([("CN", "estExampleCA")])
 LONG_NAME = names.subject_name(
@@ -28,7 +32,7 @@ LONG_NAME = names.subject_name(
 )
 CERTOPT = "no_header,no_validity,no_pubkey,no_sigdump,no_signame"
 OPENSSL = shutil.which("openssl")
-VERSION = subprocess.run([OPENSSL, "version"], capture_output=True, text=True).stdout if OPENSSL else ""
+VERSION = subprocess.run([OPENSSL, "version"], check=False, capture_output=True, text=True).stdout if OPENSSL else ""
 needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="no openssl on PATH")
 needs_openssl_30 = pytest.mark.skipif(not VERSION.startswith("OpenSSL 3.0."), reason="spelled differently elsewhere")
 
@@ -144,13 +148,7 @@ def test_trace_block_prints_every_serial_as_openssl_does(serial):
 
 def with_raw_serial(old, new):
     """A certificate, its signature broken, whose one-octet serial is replaced by what no builder would write."""
-    return load(made(serial=old).public_bytes(x509_encoding()).replace(bytes((2, 1, old)), bytes((2, 1, new)), 1))
-
-
-def x509_encoding():
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return Encoding.DER
+    return load(made(serial=old).public_bytes(Encoding.DER).replace(bytes((2, 1, old)), bytes((2, 1, new)), 1))
 
 
 @needs_openssl
@@ -287,3 +285,25 @@ def test_a_malformed_extension_is_dumped_and_hides_no_other():
         "            1.2.3: ",
         "                x",
     ]
+
+
+def test_an_unknown_tls_feature_is_dumped():
+    assert text.trace_block(made(unknown("1.3.6.1.5.5.7.1.24", b"\x30\x03\x02\x01\x5b")))[-1] == " " * 16 + "0...["
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from([one.public_bytes(Encoding.DER) for one in CASES.values()]),
+    st.lists(st.tuples(st.integers(0), st.integers(0, 255)), min_size=1, max_size=3),
+)
+def test_whatever_loads_is_printed(data, changes):
+    octets = bytearray(data)
+    for place, octet in changes:
+        octets[place % len(octets)] = octet
+    try:
+        certificate = load(bytes(octets))
+        shown = [text.trace_block(certificate), text.get_block(certificate)]
+    except CertificateUnreadable:
+        return
+    assert all(not line or line.isprintable() for lines in shown for line in lines)
+    assert text.lacks_client_auth(certificate) in (True, False)

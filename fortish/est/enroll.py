@@ -1,0 +1,373 @@
+"""Enrollment, renewal and CA import: the operations in the documented order, and what is kept of them.
+
+A failure at any point leaves the configuration as it was. The configuration is written last, in one commit, onto the
+entry as it is by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fortish.box import CA, LOCAL, Box
+from fortish.cmdb.checks import random_password
+from fortish.cmdb.secrets import seal
+from fortish.cmdb.store import GLOBAL, Entry, Put
+from fortish.errors import FortishError, LinkLost, PeerFault, StorageFault
+from fortish.est import operations, wire
+from fortish.est.connection import Connection
+from fortish.est.context import EstContext, reconstruct
+from fortish.est.trace import EstLine, trace
+from fortish.pki import chains, keys, names, pem, requests, text
+from fortish.pki.faults import PkiFault
+from fortish.steps import Credential, Step, Trust, compute
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+
+class EnrollFault(FortishError):
+    """An enrollment failed; the traces have been given. `reason` is a sentence for the console."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+Ended = Generator[Step, Any, None]
+
+
+@dataclass(slots=True)
+class Issued:
+    """A certificate and the key it is for."""
+
+    certificate: x509.Certificate
+    key: keys.PrivateKey
+
+
+def box_time(box: Box) -> datetime:
+    """The box's time, aware."""
+    return datetime.fromtimestamp(box.clock.now(), UTC)
+
+
+def trust_of(box: Box, context: EstContext, explicit: str) -> None:
+    """Whom the connection and the issued certificate may chain to.
+
+    The CA named `explicit` alone; without one the box's CA certificates, and for TLS the public bundle too.
+    """
+    store = box.authorities()
+    remotes = box.cmdb.rows(GLOBAL, (*CA[:2], "remote"))
+    if explicit:
+        anchor = store.get(explicit) or remotes[explicit].values["remote"]
+        context.trust, context.trust_name = Trust((anchor,), public=False, partial=True), explicit
+        context.anchors = (anchor,)
+    else:
+        context.trust, context.anchors = Trust(tuple(store.values())), tuple(store.values())
+
+
+def credential_of(box: Box, name: str) -> Credential:
+    """A local certificate as TLS client credential. Raises `EnrollFault`."""
+    values = box.local(name)
+    if values is None or not values["certificate"] or not values["private-key"]:
+        raise EnrollFault(f"'{name}' holds no certificate and key")
+    if values["password"] is None:
+        raise EnrollFault("the password of its private key is not known")
+    return Credential(name, values["certificate"], values["private-key"], values["password"])
+
+
+# --- authentication -------------------------------------------------------------------------------------------------
+
+
+def set_auth(box: Box, context: EstContext, *, http: bool) -> Generator[Step, Any, Connection]:
+    """Who the box says it is: a client certificate, HTTP credentials, both. Raises `EnrollFault`."""
+    yield trace(EstLine.SET_AUTH)
+    if context.client_cert:
+        yield from _set_identity(box, context, context.client_cert)
+    credentials = None
+    if http and (context.http_username or context.http_password):
+        yield trace(EstLine.USERNAME)
+        yield trace(EstLine.PASSWORD)
+        credentials = context.http_username or "", context.http_password or ""
+    return Connection(context, credentials)
+
+
+def _set_identity(box: Box, context: EstContext, name: str) -> Ended:
+    try:
+        context.credential = credential_of(box, name)
+        certificate = pem.certificate(context.credential.certificate)
+    except (EnrollFault, PkiFault) as fault:
+        yield trace(EstLine.NO_IDENTITY, name=name, reason=fault.reason)
+        raise EnrollFault(f"certificate '{name}' cannot be used: {fault.reason}") from None
+    if text.lacks_client_auth(certificate):
+        yield trace(EstLine.KEY_USAGE, name=name)
+    yield trace(EstLine.IDENTITY, name=name)
+
+
+# --- a new certificate ----------------------------------------------------------------------------------------------
+
+
+def est_simple_enroll(box: Box, context: EstContext, algorithm: keys.Algorithm) -> Ended:
+    """A first enrollment: cacerts, csrattrs, simpleenroll, and the new entry. Raises `EnrollFault`."""
+    connection = yield from set_auth(box, context, http=True)
+    try:
+        received = yield from operations.cacerts(connection)
+        yield from import_authorities(box, context, received)
+    except (LinkLost, PeerFault, EnrollFault) as fault:
+        yield trace(EstLine.NO_CA_CERTS, code=-1)
+        raise EnrollFault(fault.reason) from None
+    try:
+        yield from operations.csrattrs(connection)
+    except (LinkLost, PeerFault) as fault:
+        yield trace(EstLine.NO_ATTRS, code=-1)
+        raise EnrollFault(fault.reason) from None
+    yield operations.shown_context(connection)
+    yield trace(EstLine.SIMPLE_ENROLL)
+    try:
+        issued = yield from _post_new(connection, context, algorithm, received, box_time(box))
+        yield from _keep_new(box, context, issued)
+    except (LinkLost, PeerFault, EnrollFault) as fault:
+        yield from _ended(EstLine.ENROLL_RET, -1)
+        raise EnrollFault(fault.reason) from None
+    yield from _ended(EstLine.ENROLL_RET, 0)
+
+
+def _ended(line: EstLine, code: int) -> Ended:
+    yield trace(EstLine.CLEAR)
+    yield trace(line, code=code)
+    yield trace(EstLine.CLEAR)
+
+
+def _post_new(
+    connection: Connection,
+    context: EstContext,
+    algorithm: keys.Algorithm,
+    authorities: list[x509.Certificate],
+    at: datetime,
+) -> Generator[Step, Any, Issued]:
+    from fortish.parse import parse_alternatives, parse_subject
+
+    key = yield from compute(lambda: keys.generate(algorithm))
+    subject = names.subject_name(parse_subject(context.subject or f"CN={context.name}"))
+    alternative = names.alternative_names(parse_alternatives(context.sub_alt_name)) if context.sub_alt_name else None
+    request = requests.new_request(key, subject, alternative)
+    body = wire.encode(_der(request))
+    yield trace(EstLine.POSTED, body=body)
+    received = yield from operations.simpleenroll(connection, lambda link: body)
+    certificate = yield from choose(context, received, key, authorities, at)
+    return Issued(certificate, key)
+
+
+def _der(request: x509.CertificateSigningRequest) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return request.public_bytes(Encoding.DER)
+
+
+def choose(
+    context: EstContext,
+    received: list[x509.Certificate],
+    key: keys.PrivateKey,
+    authorities: Iterable[x509.Certificate],
+    at: datetime,
+) -> Generator[Step, Any, x509.Certificate]:
+    """The certificate for our key, by public key and never by position; it must chain to an anchor in use.
+
+    Raises `EnrollFault`.
+    """
+    certificate = chains.issued_for(received, key)
+    if certificate is None:
+        yield trace(EstLine.NO_ISSUED_CERT, name=context.name)
+        raise EnrollFault("the response holds no certificate for our key")
+    yield trace(EstLine.ISSUED_CERTS, count=len(received))
+    anchors = [pem.certificate(anchor) for anchor in context.anchors]
+    try:
+        chains.path_to(certificate, [*received, *authorities], anchors, at, partial=context.trust.partial)
+    except PkiFault as fault:
+        yield trace(EstLine.BAD_CHAIN, reason=fault.reason)
+        raise EnrollFault(f"the issued certificate is not trusted: {fault.reason}") from None
+    yield operations.shown(certificate)
+    return certificate
+
+
+def _keep_new(box: Box, context: EstContext, issued: Issued) -> Ended:
+    """Write the new entry: certificate, key, and the settings a renewal will need."""
+    password = context.password or random_password()
+    values: dict[str, Any] = {
+        "password": seal(password),
+        "private-key": keys.encrypted_pem(issued.key, password),
+        "certificate": pem.pem(issued.certificate),
+        "range": "global",
+        "enroll-protocol": "est",
+        "est-server": context.url,
+        "est-ca-id": context.ca_identifier,
+        "est-http-username": context.http_username,
+        "est-http-password": seal(context.http_password) if context.http_password else None,
+        "est-client-cert": context.client_cert,
+        "est-server-cert": context.server_cert,
+        "est-srp-username": context.srp_username,
+        "est-srp-password": seal(context.srp_password) if context.srp_password else None,
+        "source-ip": context.source_ip,
+    }
+    yield from _save(box, context.name, {name: value for name, value in values.items() if value}, fresh=True)
+
+
+def _save(box: Box, name: str, values: dict[str, Any], *, fresh: bool) -> Ended:
+    """Put `values` onto the entry as it is now. Raises `EnrollFault`: it is gone, or could not be stored."""
+    entry = box.cmdb.entry(GLOBAL, LOCAL, name)
+    if entry is None and not fresh:
+        yield trace(EstLine.CERT_GONE, name=name)
+        raise EnrollFault(f"certificate '{name}' no longer exists")
+    kept = entry.values if entry is not None and not fresh else {}
+    try:
+        box.cmdb.commit([Put(GLOBAL, LOCAL, name, Entry({**kept, **values}))])
+    except StorageFault as fault:
+        yield trace(EstLine.NOT_SAVED, reason=fault.reason)
+        raise EnrollFault(f"it could not be stored: {fault.reason}") from None
+    yield trace(EstLine.CERT_UPDATED, name=name)
+    yield trace(EstLine.CERT_SAVED)
+
+
+# --- CA certificates ------------------------------------------------------------------------------------------------
+
+
+def import_authorities(box: Box, context: EstContext, received: list[x509.Certificate]) -> Ended:
+    """Keep the CA certificates of a verified server (RFC 7030 section 4.1.3).
+
+    One already in the store only learns where it came from; a new one becomes the next `G_CA_Cert_N`. What is no CA, or
+    does not chain to a root that was received or is held, is passed over. Raises `EnrollFault`.
+    """
+    held = {pem.pem(pem.certificate(text_)): name for name, text_ in box.authorities().items()}
+    changes: list[Any] = []
+    usable = yield from _usable(box, received)
+    kept = []
+    for certificate in usable:
+        body = pem.pem(certificate)
+        kept.append(body)
+        name = held.get(body)
+        if name is not None:
+            entry = box.cmdb.entry(GLOBAL, CA, name)
+            assert entry is not None
+            if entry.values.get("est-url") != context.url:
+                changes.append(Put(GLOBAL, CA, name, Entry({**entry.values, "est-url": context.url}, entry.children)))
+            continue
+        name = next_name(box, (change.key for change in changes))
+        changes.append(Put(GLOBAL, CA, name, new_authority(context, body)))
+    try:
+        if changes:
+            box.cmdb.commit(changes)
+    except StorageFault as fault:
+        yield trace(EstLine.NOT_SAVED, reason=fault.reason)
+        raise EnrollFault(f"the CA certificates could not be stored: {fault.reason}") from None
+    if not context.trust_name:
+        context.anchors = tuple(dict.fromkeys((*context.anchors, *kept)))
+    yield trace(EstLine.CAS_IMPORTED)
+
+
+def _usable(box: Box, received: list[x509.Certificate]) -> Generator[Step, Any, list[x509.Certificate]]:
+    """The received certificates that may be kept, roots first."""
+    roots = [certificate for certificate in received if chains.self_signed(certificate)]
+    anchors = [*roots, *(pem.certificate(text_) for text_ in box.authorities().values())]
+    usable = []
+    for certificate in sorted(received, key=lambda c: c not in roots):
+        try:
+            if not chains.is_ca(certificate):
+                yield trace(EstLine.SKIPPED_CA, reason="it is not a CA certificate")
+                continue
+            chains.path_to(certificate, received, anchors, box_time(box))
+        except PkiFault as fault:
+            yield trace(EstLine.SKIPPED_CA, reason=fault.reason)
+            continue
+        usable.append(certificate)
+    if not usable:
+        raise EnrollFault("the server sent no usable CA certificate")
+    return usable
+
+
+def new_authority(context: EstContext | None, body: str) -> Entry:
+    """A new entry of the CA store."""
+    values: dict[str, Any] = {"ca": body, "range": "global"}
+    if context is not None:
+        values["est-url"] = context.url
+        if context.ca_identifier:
+            values["ca-identifier"] = context.ca_identifier
+    return Entry(values)
+
+
+def next_name(box: Box, taken: Iterable[str] = (), prefix: str = "G_CA_Cert_") -> str:
+    """The next free `G_CA_Cert_N`."""
+    names_ = {*box.cmdb.rows(GLOBAL, CA), *taken}
+    number = 1
+    while f"{prefix}{number}" in names_:
+        number += 1
+    return f"{prefix}{number}"
+
+
+# --- renewal --------------------------------------------------------------------------------------------------------
+
+
+def est_simple_reenroll(box: Box, name: str) -> Ended:
+    """Renew a certificate with its stored settings, itself as TLS client certificate. Raises `EnrollFault`."""
+    context, values = yield from _reconstructed(box, name)
+    yield trace(EstLine.AS_CLIENT, name=name)
+    context.client_cert = name
+    connection = yield from set_auth(box, context, http=False)
+    try:
+        yield from operations.csrattrs(connection)
+    except (LinkLost, PeerFault) as fault:
+        yield trace(EstLine.REENROLL_ATTRS, code=-1)
+        raise EnrollFault(fault.reason) from None
+    yield operations.shown_context(connection)
+    yield trace(EstLine.SIMPLE_REENROLL)
+    try:
+        yield from _renew(box, connection, values)
+    except (LinkLost, PeerFault, EnrollFault) as fault:
+        yield from _ended(EstLine.REENROLL_RET, -1)
+        raise EnrollFault(fault.reason) from None
+    yield from _ended(EstLine.REENROLL_RET, 0)
+
+
+def _reconstructed(box: Box, name: str) -> Generator[Step, Any, tuple[EstContext, dict[str, Any]]]:
+    values = box.local(name)
+    try:
+        if values is None:
+            raise EnrollFault(f"certificate '{name}' does not exist")
+        context = reconstruct(name, values)
+        trust_of(box, context, values["est-server-cert"])
+    except (EnrollFault, ValueError, KeyError) as error:
+        reason = error.reason if isinstance(error, EnrollFault) else "est-server is not a valid URL"
+        yield trace(EstLine.NOT_RECONSTRUCTED, reason=reason)
+        raise EnrollFault(reason) from None
+    yield trace(EstLine.RECONSTRUCTED)
+    yield operations.dump(context.dump())
+    return context, values
+
+
+def _renew(box: Box, connection: Connection, values: dict[str, Any]) -> Ended:
+    context = connection.context
+    try:
+        current = pem.certificate(values["certificate"])
+        key = yield from _next_key(values)
+        request = requests.renewal_request(current, key)
+    except PkiFault as fault:
+        yield trace(EstLine.CSR_FAILED, name=context.name, reason=fault.reason)
+        raise EnrollFault(f"no request could be made: {fault.reason}") from None
+    yield trace(EstLine.CSR_FROM_CERT, name=context.name)
+    body = wire.encode(_der(request))
+    yield trace(EstLine.POSTED, body=body)
+    received = yield from operations.simplereenroll(connection, lambda link: body)
+    certificate = yield from choose(context, received, key, (), box_time(box))
+    renewed: dict[str, Any] = {"certificate": pem.pem(certificate)}
+    if values.get("est-regeneration-method") == "create-new-key":
+        renewed["private-key"] = keys.encrypted_pem(key, values["password"])
+    yield from _save(box, context.name, renewed, fresh=False)
+
+
+def _next_key(values: dict[str, Any]) -> Generator[Step, Any, keys.PrivateKey]:
+    """The key to certify: the same one; a new one of its kind where the firmware has the setting and it says so."""
+    key = keys.load_private(values["private-key"], values["password"])
+    if values.get("est-regeneration-method") == "create-new-key":
+        return (yield from compute(lambda: keys.generate_like(key)))
+    return key
+

@@ -1,0 +1,126 @@
+"""The EST operations as flows, named as RFC 7030 names them, with the documented trace lines in their order.
+
+Nothing here writes the configuration: what an operation learns it returns, and `enroll` keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from fortish.errors import PeerFault
+from fortish.est import wire
+from fortish.est.connection import Body, Connection
+from fortish.est.trace import EstLine, dump, trace
+from fortish.pki import csrattrs as attributes
+from fortish.pki import pkcs7, text
+from fortish.pki.faults import PkiFault
+from fortish.steps import Step
+
+if TYPE_CHECKING:
+    import httpx
+    from cryptography import x509
+
+Certificates = Generator[Step, Any, "list[x509.Certificate]"]
+
+NONE_AVAILABLE = frozenset({204, 404, 501})  # csrattrs: the server has none, or does not do them (RFC 7030 4.5.2)
+
+
+def cacerts(connection: Connection) -> Certificates:
+    """The CA certificates (RFC 7030 section 4.1). Raises `LinkLost`, `PeerFault`."""
+    yield trace(EstLine.GET_CA_CERTS)
+    response = yield from connection.get("cacerts")
+    yield from _expect_ok(response)
+    return (yield from certs_only(connection, response))
+
+
+def csrattrs(connection: Connection) -> Generator[Step, Any, list[attributes.CsrAttr]]:
+    """The CSR attributes (RFC 7030 section 4.5), shown and not obeyed, as the guide's trace has it.
+
+    A server that has none is no failure. Raises `LinkLost`, `PeerFault`.
+    """
+    yield trace(EstLine.GET_CSR_ATTRS)
+    response = yield from connection.get("csrattrs")
+    if response.status_code in NONE_AVAILABLE or (response.status_code == 200 and not response.content.strip()):
+        yield trace(EstLine.NO_CSR_ATTRS, status=response.status_code)
+        return []
+    yield from _expect_ok(response)
+    yield trace(EstLine.DECODING, length=len(response.content))
+    try:
+        found = attributes.read_csrattrs((yield from _decoded(response)))
+    except PkiFault as fault:
+        yield trace(EstLine.BAD_CSRATTRS, reason=fault.reason)
+        raise PeerFault(f"csrattrs: {fault.reason}") from None
+    for attribute in found:
+        yield trace(EstLine.OBJECT, oid=attribute.oid, name=attributes.short_name(attribute.oid))
+    connection.context.has_attributes = bool(found)
+    return found
+
+
+def simpleenroll(connection: Connection, body: Body) -> Certificates:
+    """A first enrollment (RFC 7030 section 4.2.1). Raises `LinkLost`, `PeerFault`."""
+    return (yield from _simple_post(connection, "simpleenroll", body))
+
+
+def simplereenroll(connection: Connection, body: Body) -> Certificates:
+    """A renewal or rekey (RFC 7030 section 4.2.2). Raises `LinkLost`, `PeerFault`."""
+    return (yield from _simple_post(connection, "simplereenroll", body))
+
+
+def _simple_post(connection: Connection, operation: str, body: Body) -> Certificates:
+    response = yield from connection.post(operation, body)
+    yield from _expect_ok(response)
+    return (yield from certs_only(connection, response))
+
+
+def _expect_ok(response: httpx.Response) -> Generator[Step, Any, None]:
+    """Anything but 200 ends the operation, with the start of what the server said. Raises `PeerFault`."""
+    if response.status_code == 200:
+        return
+    said = wire.error_text(response.content)
+    phrase = wire.printable(response.reason_phrase, wire.TEXT_LIMIT)
+    yield trace(EstLine.REFUSED, status=response.status_code, phrase=phrase, text=said)
+    raise PeerFault(f"the server answered {response.status_code} {phrase}".rstrip() + (f": {said}" if said else ""))
+
+
+def _decoded(response: httpx.Response) -> Generator[Step, Any, bytes]:
+    try:
+        return wire.decode(response.content)
+    except PeerFault as fault:
+        yield trace(EstLine.BAD_BASE64, reason=fault.reason)
+        raise PeerFault(f"the response is not base64: {fault.reason}", response.content) from None
+
+
+def certs_only(connection: Connection, response: httpx.Response) -> Certificates:
+    """The certificates of a certs-only PKCS #7, each shown in the trace. Raises `PeerFault`."""
+    der = yield from _decoded(response)
+    yield trace(EstLine.SAVING_RESPONSE)
+    try:
+        certificates = pkcs7.read_certs(der)
+    except PkiFault as fault:
+        yield trace(EstLine.BAD_PKCS7, reason=fault.reason)
+        raise PeerFault(f"the response is unusable: {fault.reason}", der) from None
+    yield trace(EstLine.CERTS_TOTAL, count=len(certificates))
+    for number, certificate in enumerate(certificates, 1):
+        yield trace(EstLine.CERT_NUMBER, number=number)
+        yield shown(certificate)
+    context = connection.context
+    yield trace(EstLine.RECEIVED_CERTS, count=len(certificates))
+    yield trace(
+        EstLine.SAVING_CERTS,
+        is_global=1,
+        url=context.url,
+        source=context.source_ip or "NULL",
+        identifier="NULL" if context.ca_identifier is None else context.ca_identifier,
+    )
+    return certificates
+
+
+def shown(certificate: x509.Certificate) -> Step:
+    """The trace of one certificate."""
+    return trace(EstLine.X509, block="\n".join(text.trace_block(certificate)))
+
+
+def shown_context(connection: Connection) -> Step:
+    """The `est_ctx:` dump."""
+    return dump(connection.context.dump())

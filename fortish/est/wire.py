@@ -1,0 +1,90 @@
+"""EST on the wire: requests and bodies (RFC 7030 section 4, RFC 8951 section 3).
+
+Sent in the one style that every server tried takes: base64 in 64 columns with a last line end, Content-Length, the path
+segment as a segment of its own. Taken in every style seen: wrapped or not, PEM armour, plain DER; a
+Content-Transfer-Encoding is ignored.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from fortish.errors import PeerFault
+
+if TYPE_CHECKING:
+    import httpx
+
+BODY_LIMIT = 1 << 20  # bytes of a response's body
+TEXT_LIMIT = 200  # characters of an error body that are shown
+COLUMNS = 64
+
+
+def operation_url(base: str, label: str, operation: str) -> str:
+    """The URL of an operation, with the path segment if there is one (RFC 7030 section 3.2.2)."""
+    segment = f"/{quote(label, safe='')}" if label else ""
+    return f"{base.rstrip('/')}/.well-known/est{segment}/{operation}"
+
+
+def encode(der: bytes) -> str:
+    """Base64 in 64 columns with line ends, the last included."""
+    text = base64.b64encode(der).decode()
+    return "".join(f"{text[at : at + COLUMNS]}\n" for at in range(0, len(text), COLUMNS))
+
+
+def _basic(username: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+def request(method: str, url: str, body: str = "", credentials: tuple[str, str] | None = None) -> httpx.Request:
+    """A request. HTTP Basic is sent unasked: the server is authorised by then (RFC 7030 section 3.2.3)."""
+    import httpx
+
+    headers = {"User-Agent": "fortish", "Accept": "*/*"}
+    if credentials is not None:
+        headers["Authorization"] = _basic(*credentials)
+    if method == "POST":
+        headers["Content-Type"] = "application/pkcs10"
+        headers["Content-Transfer-Encoding"] = "base64"
+    return httpx.Request(method, url, headers=headers, content=body.encode() if method == "POST" else None)
+
+
+def header_lines(response: httpx.Response) -> list[str]:
+    """The status line and the headers as received, then the empty line that ends them."""
+    version = response.extensions.get("http_version", b"HTTP/1.1").decode("ascii", "replace")
+    lines = [f"{version} {response.status_code} {response.reason_phrase}".rstrip()]
+    lines += [f"{name.decode('latin-1')}: {value.decode('latin-1')}" for name, value in response.headers.raw]
+    return [printable(line) for line in [*lines, ""]]
+
+
+def printable(text: str, limit: int = 10_000) -> str:
+    """Foreign text made safe for a terminal: control characters become dots; cut at `limit` characters."""
+    safe = "".join(letter if letter.isprintable() else "." for letter in text[:limit])
+    return f"{safe}..." if len(text) > limit else safe
+
+
+def body_text(content: bytes) -> str:
+    """A body as the trace shows it: its own line ends kept, the last one dropped."""
+    lines = content[:BODY_LIMIT].decode("latin-1").replace("\r\n", "\n").rstrip("\n").split("\n")
+    return "\n".join(printable(line) for line in lines)
+
+
+def error_text(content: bytes) -> str:
+    """The start of an error's body on one line."""
+    return printable(" ".join(content[: 4 * TEXT_LIMIT].decode("utf-8", "replace").split()), TEXT_LIMIT)
+
+
+def decode(content: bytes) -> bytes:
+    """The DER in a body. Raises `PeerFault`: it is empty or not base64."""
+    if content[:1] == b"\x30" and not content[:64].isascii():
+        return content
+    text = b"".join(line for line in content.split(b"\n") if not line.startswith(b"-----"))
+    text = bytes(octet for octet in text if octet not in b" \t\r\n")
+    if not text:
+        raise PeerFault("the body is empty")
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise PeerFault(str(error)) from None
