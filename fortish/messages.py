@@ -104,6 +104,11 @@ class Text(Enum):
     VERIFY_MISMATCH       = I, "Certificate and private key do not match."
     VERIFY_NOTHING        = O, "'{name}' holds no certificate to verify."
     NO_SUCH_CERTIFICATE   = I, "Certificate '{name}' does not exist."
+    STATUS_ROW            = D, "{name}: {value}"
+    CONFIG_VERSION        = D, "#config-version={model}-{version}-FW-build{build:04d}-{date}:opmode=0:vdom=0:user={user}"
+    CONF_FILE_VERSION     = D, "#conf_file_ver={number}"
+    BUILD_NUMBER          = D, "#buildno={build:04d}"
+    GLOBAL_VDOM           = D, "#global_vdom=1"
     # EST on the console
     EST_FAILED            = O, "Certificate enrollment over EST failed: {reason}"
     EST_CA_FAILED         = O, "CA certificate import over EST failed: {reason}"

@@ -150,7 +150,7 @@ def is_visible(attribute: Attribute, value: Any) -> bool:
         held = value(name)
         if not (any(item in wanted for item in held) if isinstance(held, tuple) else held in wanted):
             return False
-    return not attribute.when_set or value(attribute.name) not in ("", None, ())
+    return not attribute.when_set or value(attribute.name) not in ("", None, (), 0)
 
 
 def find_attribute(working: Working, typed: str) -> Attribute:

@@ -75,7 +75,7 @@ class Connection:
     def _dial(self) -> Generator[Step, object, Link]:
         context = self.context
         if not self._dialled:
-            explicit = EstLine.EXPLICIT_CA if context.trust_name else EstLine.GLOBAL_CAS
+            explicit = EstLine.EXPLICIT_CA if context.server_cert else EstLine.GLOBAL_CAS
             yield trace(explicit, name=context.trust_name)
             yield trace(EstLine.EX_DATA)
             self._dialled = True

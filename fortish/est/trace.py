@@ -70,7 +70,7 @@ class EstLine(Enum):
     GET_CA_CERTS     = D, 2075, "__est_get_ca_certs",         "============STARTED============"
     GET_CSR_ATTRS    = D, 2101, "__est_get_csr_attrs",        "============STARTED============"
     NO_CSR_ATTRS     = O, 2118, "__est_get_csr_attrs",        "The server has no csrattrs: {status}"
-    POSTED           = D, 2200, "__est_simple_post",          "Data to be posted: \n|||{body}|||"
+    POSTED           = D, 2200, "__est_simple_post",          "Data to be posted: |||{body}|||"
     SIMPLE_ENROLL    = D, 2259, "__est_simple_enroll",        "============STARTED============"
     SIMPLE_REENROLL  = D, 2274, "__est_simple_reenroll",      "============STARTED============"
     NO_CA_CERTS      = D, 2402, "est_simple_enroll",          "Failed to get ca certs: {code}."
@@ -87,12 +87,12 @@ class EstLine(Enum):
         self.function = function
         self.text = text
 
-    def line(self, **fields: object) -> str:
+    def line(self, /, **fields: object) -> str:
         """The line as printed; a block that follows it stands on lines of its own."""
         return f"[{self.number}] {self.function}: {self.text.format(**fields)}".replace(": \n", ":\n", 1)
 
 
-def trace(line: EstLine, **fields: object) -> Step:
+def trace(line: EstLine, /, **fields: object) -> Step:
     """The step that prints `line`."""
     return Trace(DAEMON, line.line(**fields))
 

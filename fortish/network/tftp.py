@@ -42,6 +42,7 @@ _ERROR_TEXTS = {
     _NO_USER: "No such user",
 }
 
+_BLOCK_NUMBERS = 1 << 16
 _TIMED_OUT = "Timeout was reached"
 _TEXT_LIMIT = 200  # characters of the other end's error text that are kept
 _REQUEST_LIMIT = 512  # bytes; RFC 1350 sets no limit, servers do
@@ -133,8 +134,8 @@ def _error_text(packet: _Packet) -> str:
 
 
 def _wrapped(block: int) -> int:
-    """A block number as it travels: 16 bits that roll over to 0, as every peer for large files expects."""
-    return block & 0xFFFF
+    """A block number as it travels: it rolls over to 0, as peers for large files expect; RFC 1350 does not say."""
+    return block % _BLOCK_NUMBERS
 
 
 def _last_block(content: bytes | bytearray) -> int:
@@ -153,8 +154,7 @@ class _Endpoint(asyncio.DatagramProtocol):
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.DatagramTransport | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
@@ -293,7 +293,7 @@ def _numeric(address: str, port: int, family: int = 0) -> tuple[int, _Address]:
         found = socket.getaddrinfo(address, port, family, socket.SOCK_DGRAM, 0, socket.AI_NUMERICHOST)
     except OSError as error:
         raise LinkLost(_words(error)) from error
-    except ValueError:  # a null character, or what IDNA cannot encode
+    except ValueError:  # Python tries IDNA first
         raise LinkLost("the address is not usable") from None
     return found[0][0], (str(found[0][4][0]), port)
 
@@ -356,7 +356,10 @@ class Folder:
     def may_write(self, name: str) -> bool:
         """Whether `write` would try: `name` is no file in memory, and its folder is there."""
         place = None if name in self.files else self._place(name)
-        return place is not None and place.parent.is_dir() and (place.is_file() or not place.exists())
+        try:
+            return place is not None and place.parent.is_dir() and (place.is_file() or not place.exists())
+        except OSError:  # a name too long, a folder closed to us
+            return False
 
     def write(self, name: str, content: bytes) -> bool:
         """Store `content` as `name`, whole or not at all; False when that cannot be.

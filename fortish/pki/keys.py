@@ -72,6 +72,15 @@ def generate(algorithm: Algorithm) -> PrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=algorithm.rsa_bits)
 
 
+def generate_like(key: PrivateKey) -> PrivateKey:
+    """A new private key of the same kind and size: a rekey. Raises KeyUnreadable for a kind that the box cannot make."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        return rsa.generate_private_key(public_exponent=65537, key_size=key.key_size)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return ec.generate_private_key(key.curve)
+    raise KeyUnreadable("no new key of this kind can be made")
+
+
 def encrypted_pem(key: PrivateKey, password: str) -> str:
     """The key as "ENCRYPTED PRIVATE KEY" PEM (RFC 5958), 64 columns, LF, without a newline at the end.
 

@@ -43,7 +43,7 @@ class Relay(asyncio.DatagramProtocol):
     """
 
     def __init__(self, port, copies):
-        self.server = (HOST, port)
+        self.requests = self.server = (HOST, port)
         self.copies = copies
         self.client = None
         self.count = 0
@@ -53,15 +53,17 @@ class Relay(asyncio.DatagramProtocol):
         self.transport = transport
 
     def datagram_received(self, data, addr):
-        from_client = data[1] in (1, 2) or addr == self.client
-        if data[1] in (1, 2):
+        is_request = data[1] in (1, 2)
+        from_client = is_request or addr == self.client
+        if is_request:
             self.client = addr
         elif not from_client:
             self.server = addr
         self.count += 1
         self.passed.append((from_client, data))
+        server = self.requests if is_request else self.server
         for _ in range(self.copies(self.count)):
-            self.transport.sendto(data, self.server if from_client else self.client)
+            self.transport.sendto(data, server if from_client else self.client)
 
 
 @contextlib.asynccontextmanager
@@ -121,14 +123,25 @@ def test_a_file_of_any_size_is_fetched_whole(size):
     assert asyncio.run(fetch()) == content_of(size)
 
 
-def test_block_numbers_roll_over():
-    content = bytes(tftp.BLOCK_SIZE) * 65536 + b"the end"
+def test_block_numbers_have_16_bits():
+    assert [tftp._wrapped(block) for block in (1, 65535, 65536, 65537)] == [1, 65535, 0, 1]
+    assert [tftp._last_block(bytes(size)) for size in (0, 511, 512, 512 * 65535)] == [1, 1, 2, 0]
 
-    async def fetch():
-        async with serving(Folder({"large": content})) as server:
-            return await get(HOST, server.port, "large", limit=len(content))
 
-    assert asyncio.run(fetch()) == content
+@pytest.mark.parametrize("copies", [lambda n: 1, lambda n: 2, lambda n: n % 3])
+def test_block_numbers_roll_over(tmp_path, monkeypatch, copies):
+    """With numbers of 3 bits, since a real roll-over takes 65536 round trips."""
+    monkeypatch.setattr(tftp, "_BLOCK_NUMBERS", 8)
+    content = content_of(20 * tftp.BLOCK_SIZE)
+
+    async def round_trip():
+        async with serving(Folder(directory=tmp_path), **QUICK) as server:
+            async with relaying(server.port, copies) as (_, port):
+                await put(HOST, port, "large", content, **QUICK)
+            async with relaying(server.port, copies) as (_, port):
+                return await get(HOST, port, "large", limit=len(content), **QUICK)
+
+    assert asyncio.run(round_trip()) == content
 
 
 def test_transfers_run_side_by_side(tmp_path):
@@ -317,7 +330,7 @@ def test_a_server_answers_each_first_datagram_as_the_rfc_says(tmp_path, datagram
         (HOST, 69, "x", "::1", "."),
         ("localhost", 69, "x", "", "."),
         ("", 69, "x", "", "."),
-        ("a\0b", 69, "x", "", "the address is not usable"),
+        ("a..b", 69, "x", "", "the address is not usable"),
         (HOST, 0, "x", "", "."),
     ],
 )

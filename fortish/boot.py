@@ -1,0 +1,117 @@
+"""Starting a box: which firmware, network, clock, what it holds before anybody types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fortish.box import CA, DEFAULT_FIRMWARE, FIRMWARES, SYSTEM_GLOBAL, Box
+from fortish.clock import Clock, HostClock, VirtualClock
+from fortish.cmdb.store import GLOBAL, SINGLE, Entry, Put
+from fortish.drive import Runtime
+from fortish.errors import UsageError
+from fortish.network.world import NETWORKS, LabNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every command that runs a box takes. `clock` is ISO 8601; `frozen` time passes only by jumps."""
+
+    config: Path | None = None
+    network: str = "lab"
+    clock: str | None = None
+    firmware: str = DEFAULT_FIRMWARE
+    hostname: str | None = None
+    trust: Path | None = None
+    files: Path | None = None
+    frozen: bool = False
+
+
+def parse_time(text: str) -> float:
+    """An ISO 8601 time in seconds since 1970; without a zone it is UTC. Raises `UsageError`."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--clock {text}: not an ISO 8601 time, such as 2023-04-06T22:37:34Z") from None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
+def boot(options: Options, journal: Any = None) -> Runtime:
+    """A box in its world. Raises `UsageError`."""
+    if options.firmware not in FIRMWARES:
+        raise UsageError(f"--firmware {options.firmware}: not known; there are {', '.join(FIRMWARES)}")
+    if options.network not in NETWORKS:
+        raise UsageError(f"--network {options.network}: not known; there are {', '.join(NETWORKS)}")
+    if options.files is not None and not options.files.is_dir():
+        raise UsageError(f"--files {options.files}: not a folder")
+    start = None if options.clock is None else parse_time(options.clock)
+    clock: Clock = VirtualClock(start) if options.frozen else HostClock(start)
+    box = Box.new(clock, options.firmware, journal)
+    network = LabNetwork(box, files=options.files) if options.network == "lab" else NETWORKS[options.network](box)
+    if options.config is not None:
+        load(box, options.config)
+    if options.hostname:
+        _set_hostname(box, options.hostname)
+    if options.trust is not None:
+        trust(box, options.trust)
+    return Runtime(box, clock, network)
+
+
+def read_text(path: Path) -> str:
+    """A file's text: UTF-8, or Latin-1 where it is not. Raises `UsageError`."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def load(box: Box, path: Path) -> None:
+    """Start from a backup. Raises `UsageError` with the first line that is refused."""
+    from fortish.cmdb.editor import CONFIGURES, Editor
+    from fortish.errors import CliError
+    from fortish.parse import parse_script
+
+    editor = Editor(box.cmdb)
+    for number, command in parse_script(read_text(path)):
+        try:
+            if isinstance(command, CliError):
+                raise command
+            if type(command) not in CONFIGURES or _verb(command) not in editor.legal:
+                raise UsageError(f"{path}:{number}: '{_verb(command)}' cannot stand here in a backup")
+            editor.apply(command)
+        except CliError as error:
+            said = " ".join(line for line in error.lines if line)
+            raise UsageError(f"{path}:{number}: {said}") from None
+    if editor.frames:
+        raise UsageError(f"{path}: ends inside a 'config' block")
+
+
+def _verb(command: Any) -> str:
+    return type(command).__name__.lower()
+
+
+def _set_hostname(box: Box, hostname: str) -> None:
+    entry = box.cmdb.entry(GLOBAL, SYSTEM_GLOBAL, SINGLE) or Entry()
+    box.cmdb.commit([Put(GLOBAL, SYSTEM_GLOBAL, SINGLE, Entry({**entry.values, "hostname": hostname}))])
+
+
+def trust(box: Box, path: Path) -> None:
+    """Put CA certificates into the store. Raises `UsageError`."""
+    from fortish.est.enroll import new_authority, next_name
+    from fortish.pki import pem
+    from fortish.pki.faults import PkiFault
+
+    try:
+        certificates = pem.certificates(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"--trust {path}: {error.strerror}") from None
+    except PkiFault as fault:
+        raise UsageError(f"--trust {path}: {fault.reason}") from None
+    for certificate in certificates:
+        box.cmdb.commit([Put(GLOBAL, CA, next_name(box), new_authority(None, pem.pem(certificate)))])

@@ -1,0 +1,201 @@
+"""The driver: the one interpreter of steps, and the runtime in which flows run.
+
+A flow asks, the driver does it and sends the answer back in. A foreground flow has a console; a background job has
+none: what it says goes nowhere, what it traces goes to every console that has debug on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from fortish import jobs
+from fortish.box import Box
+from fortish.clock import Clock
+from fortish.commands import DebugSwitch
+from fortish.errors import FortishError, Interrupted, LinkLost
+from fortish.steps import Ask, Compute, Exchange, Flow, Kind, Link, Request, Say, Step, Trace, Wait
+
+
+class Console(Protocol):
+    """Where one administrator sits."""
+
+    @property
+    def debug(self) -> DebugSwitch:
+        """Its debug switch."""
+
+    async def say(self, text: str, paged: bool) -> bool:
+        """Print. False: the reader has had enough (q at the pager)."""
+
+    async def ask(self, question: str, kind: Kind) -> str:
+        """Ask and wait for the answer."""
+
+    def trace(self, line: str) -> None:
+        """Print a debug line, at any time."""
+
+
+class Network(Protocol):
+    """What `Exchange` reaches."""
+
+    async def perform(self, request: Request) -> Any:
+        """Carry out one request. Raises `LinkLost`, `PeerFault`."""
+
+    async def hang_up(self, link: Link) -> None:
+        """Close a link that a flow has left open."""
+
+    async def close(self) -> None:
+        """Close everything."""
+
+
+@dataclass(slots=True)
+class Runtime:
+    """What a box runs in: its network, its clock, every open console."""
+
+    box: Box
+    clock: Clock
+    network: Network
+    consoles: list[Console] = field(default_factory=list)
+    wake: asyncio.Event | None = None
+
+    def trace(self, daemon: str, line: str) -> None:
+        """Print a debug line to every console that has debug on, if the daemon's level is not 0."""
+        now = self.box.clock.now()
+        if not self.box.debug.level(daemon, now):
+            return
+        for console in self.consoles:
+            if console.debug.enabled:
+                stamp = time.strftime("%Y-%m-%d %H:%M:%S ", time.gmtime(now)) if console.debug.timestamp else ""
+                console.trace(stamp + line)
+
+    async def settle(self, seconds: float = 60) -> None:
+        """Run the background work that falls due within `seconds`, in its order, moving a clock that can be moved.
+
+        For replay and the Python door, where nobody sits and waits.
+        """
+        latest = self.clock.now() + seconds
+        while (job := jobs.next_job(self.box)) is not None and job.due <= latest:
+            self.clock.set(max(job.due, self.clock.now()))
+            await drive(jobs.flow(self.box, job), self)
+
+    async def work(self) -> None:
+        """Run background work as it falls due, for as long as the box is up."""
+        self.wake = asyncio.Event()
+        while True:
+            job = jobs.next_job(self.box)
+            self.wake.clear()
+            await self.clock.until(self.clock.now() + 3600 if job is None else job.due, self.wake)
+            if job is not None and not self.wake.is_set():
+                await drive(jobs.flow(self.box, job), self)
+
+    def changed(self) -> None:
+        """Something that background work depends on may have changed: the configuration, the clock."""
+        if self.wake is not None:
+            self.wake.set()
+
+
+class Driving:
+    """One flow being driven. `interrupt` is Ctrl-C: it reaches the flow at once, whatever it waits for."""
+
+    def __init__(self, flow: Flow, runtime: Runtime, console: Console | None) -> None:
+        self.flow, self.runtime, self.console = flow, runtime, console
+        self.links: list[Link] = []
+        self._waiting: asyncio.Task[Any] | None = None
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self._interrupted = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def run(self) -> Any:
+        """Carry the flow's steps out to its end; its links are closed then. Returns what the flow returns."""
+        self.runtime.clock.begin()
+        try:
+            return await self._steps()
+        finally:
+            self.flow.close()
+            for link in self.links:
+                await self.runtime.network.hang_up(link)
+            self.runtime.clock.finish()
+            self.runtime.changed()
+
+    async def _steps(self) -> Any:
+        resume: Callable[[], Step] = lambda: next(self.flow)  # noqa: E731
+        while True:
+            try:
+                step = resume()
+            except StopIteration as stop:
+                return stop.value
+            except Interrupted:
+                return None
+            try:
+                answer = await self._carry_out(step)
+            except FortishError as error:
+                resume = _thrower(self.flow, error)
+            except _Enough:
+                return None
+            else:
+                resume = _sender(self.flow, answer)
+            if self._interrupted:
+                self._interrupted = False
+                resume = _thrower(self.flow, Interrupted())
+
+    async def _carry_out(self, step: Step) -> Any:
+        """Do what one step asks."""
+        match step:
+            case Say(text, paged):
+                if self.console is not None and not await self.console.say(text, paged):
+                    raise _Enough
+                return None
+            case Trace(daemon, line):
+                return self.runtime.trace(daemon, line)
+            case Ask(question, kind):
+                return await self.console.ask(question, kind) if self.console is not None else "n"
+            case Wait(seconds):
+                return await self._interruptible(self.runtime.clock.until(self.runtime.clock.now() + seconds))
+            case Compute(work):
+                return await self._interruptible(asyncio.to_thread(work))
+            case Exchange(request):
+                return await self._exchange(request)
+
+    async def _exchange(self, request: Request) -> Any:
+        answer = await self._interruptible(self.runtime.network.perform(request))
+        if isinstance(answer, Link):
+            self.links.append(answer)
+        return answer
+
+    async def _interruptible(self, work: Any) -> Any:
+        """Wait for something that Ctrl-C ends. A pending thread is abandoned."""
+        self._waiting = asyncio.ensure_future(work)
+        try:
+            return await self._waiting
+        except asyncio.CancelledError:
+            if self._interrupted:
+                self._interrupted = False
+                raise Interrupted from None
+            raise
+        except OSError as error:  # what a network did not turn into a LinkLost of its own
+            raise LinkLost(error.strerror or type(error).__name__) from error
+        finally:
+            self._waiting = None
+
+
+class _Enough(Exception):
+    """The reader has had enough."""
+
+
+def _sender(flow: Flow, answer: Any) -> Callable[[], Step]:
+    return lambda: flow.send(answer)
+
+
+def _thrower(flow: Flow, error: FortishError) -> Callable[[], Step]:
+    return lambda: flow.throw(error)
+
+
+async def drive(flow: Flow, runtime: Runtime, console: Console | None = None) -> Any:
+    """Carry a flow's steps out."""
+    return await Driving(flow, runtime, console).run()

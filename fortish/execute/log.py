@@ -1,0 +1,40 @@
+"""`execute log display`: the event log, newest first, in the box's key=value form."""
+
+from __future__ import annotations
+
+import time
+
+from fortish.box import Event
+from fortish.commands import Arguments, Here
+from fortish.messages import Text
+from fortish.steps import Flow, Say
+
+PAGE = 10  # events that one call prints
+
+
+def display(here: Here, arguments: Arguments) -> Flow:
+    """Print the newest events."""
+    events: list[Event] = here.box.events
+    shown = events[: -PAGE - 1 : -1]
+    lines = [Text.LOG_COUNT(found=len(events)), Text.LOG_RETURNED(returned=len(shown)), ""]
+    lines += [f"{number}: {_line(event, here.vdom)}" for number, event in enumerate(shown, 1)]
+    yield Say("\n".join(lines).rstrip("\n"), paged=True)
+
+
+def _line(event: Event, vdom: str) -> str:
+    fields = {
+        "date": time.strftime("%Y-%m-%d", time.gmtime(event.time)),
+        "time": time.strftime("%H:%M:%S", time.gmtime(event.time)),
+    }
+    subtype = "vpn" if event.id > 40000 else "system"
+    quoted = {
+        "logid": f"01{'01' if subtype == 'vpn' else '00'}0{event.id:05d}",
+        "type": "event",
+        "subtype": subtype,
+        "level": event.level,
+        "vd": vdom,
+        "logdesc": event.description,
+        **event.fields,
+    }
+    bare = " ".join(f"{name}={value}" for name, value in fields.items())
+    return bare + "".join(f' {name}="{value}"' for name, value in quoted.items())

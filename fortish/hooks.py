@@ -1,0 +1,94 @@
+"""Hooks: commands that act. Each is a row of a visible, sorted table: its words, typed parameters, and a flow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fortish import messages
+from fortish.cmdb.schema import Attribute, Choice, PathWords
+from fortish.cmdb.types import TYPES
+from fortish.commands import Arguments, Run, Words
+from fortish.parse import complete_word
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A command: its words, what it is for, its positional parameters, of which the first `needs` must be given.
+
+    `rest` hooks take all that follows as one value, the words joined by blanks.
+    """
+
+    words: str
+    help: str
+    run: Run
+    parameters: tuple[Attribute, ...] = ()
+    needs: int = 0
+
+    @property
+    def path(self) -> PathWords:
+        """Its words."""
+        return tuple(self.words.split())
+
+
+Table = Mapping[PathWords, Hook]
+
+
+def table(*hooks: Hook) -> Table:
+    """Hooks by their words. Raises `ValueError` if they are not sorted: the table is for reading, too."""
+    paths = [hook.path for hook in hooks]
+    if paths != sorted(paths) or len(set(paths)) != len(paths):
+        raise ValueError("hooks stand sorted by their words, each once")
+    return dict(zip(paths, hooks, strict=True))
+
+
+def parameter(name: str, help_: str, type_: str = "string", size: int = 0, **more: Any) -> Attribute:
+    """A positional parameter."""
+    choices = tuple(Choice(*choice) for choice in more.pop("choices", ()))
+    return Attribute(name, type_, help_, "acted", size, choices=choices, **more)
+
+
+def below(hooks: Table, prefix: PathWords) -> list[str]:
+    """The words that may follow `prefix`, in the table's order."""
+    depth = len(prefix)
+    return list(dict.fromkeys(path[depth] for path in hooks if path[:depth] == prefix and len(path) > depth))
+
+
+def find(hooks: Table, typed: Sequence[str]) -> tuple[Hook | None, Words, PathWords]:
+    """The hook that the words begin, the words behind it, and how far the words could be followed.
+
+    Each word may be a unique prefix. No hook, and an unfollowed rest, if the words lead nowhere. Raises `CliError` for
+    an ambiguous word.
+    """
+    path: PathWords = ()
+    for place, word in enumerate(typed):
+        choices = complete_word(word, below(hooks, path))
+        if not choices:
+            return hooks.get(path), tuple(typed[place:]), path
+        if len(choices) > 1:
+            raise messages.ambiguous(word)
+        path = (*path, choices[0])
+    return hooks.get(path), (), path
+
+
+class _Alone:
+    """A parameter looks at nothing else."""
+
+    def value(self, name: str) -> Any:
+        return None
+
+    def exists(self, paths: tuple[PathWords, ...], key: str) -> bool:
+        return True
+
+
+def arguments(hook: Hook, words: Words) -> Arguments:
+    """The words behind a hook as its parameters; '' for one that is skipped. Raises `CliError`."""
+    if len(words) < hook.needs:
+        raise messages.incomplete()
+    if len(words) > len(hook.parameters):
+        raise messages.parse_error(words[len(hook.parameters)])
+    values: dict[str, Any] = {p.name: "" for p in hook.parameters}
+    for wanted, word in zip(hook.parameters, words, strict=False):
+        values[wanted.name] = TYPES[wanted.type].read(wanted, (word,), _Alone()) if word else ""
+    return values

@@ -1,0 +1,111 @@
+"""Background work: which job falls due next, and the flow that does it.
+
+A job is data, made anew from the configuration and what is remembered of each certificate (`Watch`); a flow is never
+stored. Renewal follows the enrollment guide: `auto-regenerate-days` N, when N is at least the whole days left.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fortish.box import LOCAL, Box, Watch
+from fortish.cmdb.store import GLOBAL, Entry
+from fortish.steps import Flow
+
+DAY = 86400.0  # seconds
+SETTLE = 5.0  # seconds of box time between a commit and the first look at it (the guide states no delay)
+
+Kind = str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work for a certificate: `renew` or `warn`, due at `due` (box time, seconds)."""
+
+    kind: Kind
+    name: str
+    due: float
+
+
+def next_job(box: Box) -> Job | None:
+    """The job that falls due first, or None."""
+    return min(all_jobs(box), key=lambda job: job.due, default=None)
+
+
+def all_jobs(box: Box) -> Iterator[Job]:
+    """Every job that will fall due."""
+    for name, entry in box.cmdb.rows(GLOBAL, LOCAL).items():
+        if entry.values.get("enroll-protocol") != "est" or name in box.enrolling:
+            continue
+        watch = box.watches.setdefault(name, Watch(box.clock.now()))
+        yield from _jobs_of(name, entry, watch, box.clock.now())
+
+
+def _jobs_of(name: str, entry: Entry, watch: Watch, now: float) -> Iterator[Job]:
+    expiry = _expiry(str(entry.values.get("certificate", "")))
+    if expiry is None:
+        return
+    for kind, attribute, done in (
+        ("renew", "auto-regenerate-days", watch.tried),
+        ("warn", "auto-regenerate-days-warning", watch.warned),
+    ):
+        days = entry.values.get(attribute, 0)
+        if days:
+            # N >= whole days left, from the first second at which fewer than N + 1 whole days are left.
+            due = max(math.floor(expiry - (days + 1) * DAY) + 1, watch.since + SETTLE)
+            yield Job(kind, name, due if done is None or done < watch.since else max(due, done + DAY))
+
+
+def _expiry(text: str) -> float | None:
+    from fortish.pki import pem
+    from fortish.pki.faults import PkiFault
+
+    try:
+        return pem.certificate(text).not_valid_after_utc.timestamp() if text else None
+    except PkiFault:
+        return None
+
+
+def days_left(box: Box, name: str) -> int:
+    """Whole days until a certificate expires."""
+    entry = box.cmdb.entry(GLOBAL, LOCAL, name)
+    expiry = _expiry(str(entry.values.get("certificate", ""))) if entry else None
+    return 0 if expiry is None else math.floor((expiry - box.clock.now()) / DAY)
+
+
+def flow(box: Box, job: Job) -> Flow:
+    """The flow of a job, made from its data."""
+    return FLOWS[job.kind](box, job.name)
+
+
+def renew(box: Box, name: str) -> Flow:
+    """Renew a certificate; tried once a day at most until it succeeds."""
+    from fortish.est.enroll import EnrollFault, est_simple_reenroll
+
+    watch = box.watches.setdefault(name, Watch(box.clock.now()))
+    watch.tried, watch.attempts = box.clock.now(), watch.attempts + 1
+    box.enrolling.add(name)
+    try:
+        yield from est_simple_reenroll(box, name)
+    except EnrollFault as fault:
+        box.log(41990, name=name, **{"cert-type": "local"}, method="EST", status="failure", reason=fault.reason)
+    else:
+        watch.attempts = 0
+        box.log(22205, name=name)
+        box.log(41987, name=name, **{"cert-type": "local"}, method="EST", status="success")
+    finally:
+        box.enrolling.discard(name)
+
+
+def warn(box: Box, name: str) -> Flow:
+    """Write an event that a certificate will be renewed soon; once a day."""
+    box.watches.setdefault(name, Watch(box.clock.now())).warned = box.clock.now()
+    left = days_left(box, name)
+    box.log(22200, action="auto-update", status="warning", cert=name, msg=f"{left} days left")
+    yield from ()
+
+
+# By kind; sorted.
+FLOWS = {"renew": renew, "warn": warn}

@@ -1,0 +1,152 @@
+"""HTTP on one live link and never on another: the link's TLS stream handed to httpcore as its network."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import httpcore
+
+from fortish.errors import LinkLost, PeerFault
+from fortish.network.tls import Stream
+
+if TYPE_CHECKING:
+    import httpx
+
+    from fortish.steps import Http
+
+CLOSED = "Connection died, tried 1 times before giving up"
+
+
+class LiveStream(httpcore.AsyncNetworkStream):
+    """An open TLS connection as httpcore's stream."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what has come."""
+        try:
+            return await asyncio.wait_for(self._stream.reader.read(max_bytes), timeout)
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout from error
+        except (OSError, ssl.SSLError) as error:
+            raise httpcore.ReadError(str(error)) from error
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write everything."""
+        try:
+            self._stream.writer.write(buffer)
+            await asyncio.wait_for(self._stream.writer.drain(), timeout)
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout from error
+        except (OSError, ssl.SSLError) as error:
+            raise httpcore.WriteError(str(error)) from error
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await close(self._stream)
+
+    async def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        """TLS is there already."""
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        """Whether bytes (or the end) wait to be read: httpcore asks before it reuses a connection."""
+        return self._stream.reader.at_eof() if info == "is_readable" else None
+
+
+class OneStream(httpcore.AsyncNetworkBackend):
+    """A network of one connection: it is handed out once."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream: Stream | None = stream
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """The connection, the first time; afterwards it is gone for good."""
+        stream, self._stream = self._stream, None
+        if stream is None:
+            raise httpcore.ConnectError(CLOSED)
+        return LiveStream(stream)
+
+    async def sleep(self, seconds: float) -> None:
+        """httpcore's own pause between retries."""
+        await asyncio.sleep(seconds)
+
+
+async def close(stream: Stream) -> None:
+    """Close a connection without waiting for a peer that does not answer."""
+    stream.writer.close()
+    try:
+        await asyncio.wait_for(stream.writer.wait_closed(), 1)
+    except (OSError, ssl.SSLError, TimeoutError):
+        stream.writer.transport.abort()
+
+
+async def perform(ask: Http) -> httpx.Response:
+    """One request. Raises `LinkLost`, `PeerFault` (a body over the limit, or what is no HTTP)."""
+    stream: Stream = ask.link.handle
+    if stream.http is None:
+        stream.http = httpcore.AsyncConnectionPool(max_connections=1, network_backend=OneStream(stream))
+    timeout = ask.link.peer.timeout
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(timeout):
+            return await _ask(stream.http, ask)
+    except (TimeoutError, httpcore.TimeoutException):
+        spent = round((time.monotonic() - started) * 1000)
+        raise LinkLost(f"Operation timed out after {spent} milliseconds with 0 bytes received") from None
+    except httpcore.RemoteProtocolError as error:
+        raise LinkLost(_words(str(error))) from error
+    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+        raise LinkLost(_alert(str(error))) from error
+
+
+def _words(reason: str) -> str:
+    """What a peer did wrong, as libcurl spells it."""
+    if "without sending a response" in reason:
+        return "Empty reply from server"
+    if "without sending complete message body" in reason or "incomplete" in reason:
+        return "end of response with bytes missing"
+    return f"Invalid HTTP response: {reason}"
+
+
+def _alert(reason: str) -> str:
+    """A connection that broke; a TLS alert keeps its name."""
+    marker = "alert "
+    if marker in reason.lower():
+        alert = reason.lower().split(marker, 1)[1].split("]")[0].split(" (")[0]
+        return f"OpenSSL SSL_read: tls alert {alert.replace('_', ' ')}"
+    return reason if reason == CLOSED else "Recv failure: Connection reset by peer"
+
+
+async def _ask(pool: httpcore.AsyncConnectionPool, ask: Http) -> httpx.Response:
+    import httpx
+
+    request = ask.request
+    body = bytearray()
+    async with pool.stream(
+        request.method, str(request.url), headers=request.headers.raw, content=request.content
+    ) as response:
+        async for chunk in response.aiter_stream():
+            body += chunk
+            if len(body) > ask.limit:
+                raise PeerFault(f"the body is larger than {ask.limit} bytes")
+    extensions = {"http_version": response.extensions.get("http_version", b"HTTP/1.1")}
+    extensions["reason_phrase"] = response.extensions.get("reason_phrase", b"")
+    return httpx.Response(response.status, headers=_plain(response.headers), content=bytes(body), extensions=extensions)
+
+
+def _plain(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers as received; httpx must not undo a content encoding that we did not ask for."""
+    return [(name, value) for name, value in headers if name.lower() != b"content-encoding"]

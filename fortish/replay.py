@@ -1,0 +1,170 @@
+"""Replay: scripts, backups and screen copies played into a session, and what the screen would show.
+
+The same player serves `fortish replay`, the golden transcripts, the demonstration and the Python door.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from fortish import screen
+from fortish.commands import DebugSwitch
+from fortish.drive import Driving, Runtime
+from fortish.session import Session
+from fortish.steps import Kind
+
+SETTLE = 60.0  # seconds of box time: background work due by then runs before the next line at the root prompt
+Write = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A line that failed: where it stood, what was typed, and the box's words on one line."""
+
+    file: str
+    number: int
+    line: str
+    message: str
+
+
+class Page:
+    """A console without a person: prints through `write`, takes answers from what comes next. Never pages."""
+
+    def __init__(self, session: Session, write: Write) -> None:
+        self.session, self.write = session, write
+        self.driving: Driving | None = None
+        self.answer: Callable[[str, Kind], str] = lambda question, kind: "n"
+        self.interrupt: int | None = None
+        self.lines = 0
+
+    @property
+    def debug(self) -> DebugSwitch:
+        """The session's debug switch."""
+        return self.session.debug
+
+    async def say(self, text: str, paged: bool) -> bool:
+        """Print; at the line where Ctrl-C stood, press it."""
+        self.put(text)
+        return True
+
+    def put(self, text: str) -> None:
+        """Print lines and count them."""
+        self.write(f"{text}\n")
+        self.lines += text.count("\n") + 1
+        if self.interrupt is not None and self.lines >= self.interrupt and self.driving is not None:
+            self.interrupt = None
+            self.write(f"{screen.INTERRUPT}\n")
+            self.lines += 1
+            self.driving.interrupt()
+
+    async def ask(self, question: str, kind: Kind) -> str:
+        """Print the question and the answer that comes next."""
+        answer = self.answer(question, kind)
+        self.put(f"{question}{answer if kind is not Kind.SECRET else ''}")
+        return answer
+
+    def trace(self, line: str) -> None:
+        """Print a debug line."""
+        self.put(line)
+
+
+@dataclass(slots=True)
+class Typed:
+    """A line to be typed. `interrupt` is after how many printed lines Ctrl-C is pressed."""
+
+    number: int
+    text: str
+    interrupt: int | None = None
+    answers: tuple[str, ...] = ()
+
+
+def typed_lines(text: str, transcript: bool | None = None) -> list[Typed]:
+    """The lines that a script or a screen copy types. `transcript` None: find out."""
+    if transcript is None:
+        transcript = screen.is_screen(text)
+    if not transcript:
+        return [Typed(number, line.removesuffix("\r")) for number, line in enumerate(_split(text), 1)]
+    lines: list[Typed] = []
+    for turn in screen.turns(text):
+        rows = [Typed(turn.number + place, line) for place, line in enumerate(turn.typed)]
+        rows[-1].interrupt, rows[-1].answers = turn.interrupt, tuple(turn.answers)
+        lines += rows
+    return lines
+
+
+def _split(text: str) -> list[str]:
+    lines = text.split("\n")
+    return lines[:-1] if lines and not lines[-1] else lines
+
+
+@dataclass(slots=True)
+class Player:
+    """Plays lines into one session. `tick` seconds pass on the box for each line typed (tests freeze the rest)."""
+
+    runtime: Runtime
+    session: Session
+    write: Write
+    yes: bool = False
+    stop: bool = False
+    tick: float = 0.0
+    echo: bool = True
+    file: str = "-"
+    failures: list[Failure] = field(default_factory=list)
+    page: Page = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.page = Page(self.session, self.write)
+        self.runtime.consoles.append(self.page)
+
+    def close(self) -> None:
+        """The console is gone."""
+        self.runtime.consoles.remove(self.page)
+
+    async def play(self, lines: Iterable[Typed], progress: Callable[[int], None] | None = None) -> None:
+        """Type every line. Stops when the session ends, or at a failure if `stop`."""
+        queue = deque(lines)
+        while queue and self.session.alive:
+            typed = queue.popleft()
+            if not await self._type(typed, queue) and self.stop:
+                return
+            if progress is not None:
+                progress(1)
+
+    async def _type(self, typed: Typed, queue: deque[Typed]) -> bool:
+        """One line; whether it went well."""
+        before = len(self.failures)
+        page = self.page
+        if self.echo:
+            self.write(f"{self.session.prompt}{typed.text}".rstrip(" ") + "\n")
+        page.lines, page.interrupt = 0, typed.interrupt
+        given = deque(typed.answers)
+        page.answer = lambda question, kind: self._answer(typed, given, queue, kind)
+        self.runtime.clock.set(self.runtime.clock.now() + self.tick)
+        page.driving = Driving(self.session.feed(typed.text), self.runtime, page)
+        await page.driving.run()
+        page.driving = None
+        if failure := self.session.failure:
+            self._fail(typed, " ".join(line for line in failure.lines if line))
+        if self.session.at_root:
+            await self.runtime.settle(SETTLE)
+        if self.echo and not self.session.waiting:
+            self.write("\n")
+        return len(self.failures) == before
+
+    def _answer(self, typed: Typed, given: deque[str], queue: deque[Typed], kind: Kind) -> str:
+        """An answer from the screen copy; or the next line if it is exactly y or n; else n, which is a failure."""
+        if given:
+            return given.popleft()
+        if kind is not Kind.YES_NO:
+            return queue.popleft().text if queue else ""
+        if queue and queue[0].text in {"y", "n"}:
+            return queue.popleft().text
+        if self.yes:
+            return "y"
+        self._fail(typed, "a question was left without an answer (y or n)")
+        return "n"
+
+    def _fail(self, typed: Typed, message: str) -> None:
+        self.failures.append(Failure(self.file, typed.number, typed.text, message))

@@ -1,0 +1,100 @@
+"""Who may enrol (RFC 7030 section 3.3): holders of our certificates, users of TLS-SRP, users of HTTP Basic."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+
+from fortish.pki.certificates import extension, load
+from fortish.pki.chains import dates_fault
+from fortish.pki.faults import CertificateUnreadable
+from fortish.pki.names import tight
+from fortish.responder.body import Requested
+from fortish.responder.message import Asked, Refused, Visitor
+from fortish.responder.state import Responder
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Someone who may enrol: the name of the account, and the certificate if it was that which let them in."""
+
+    account: str
+    certificate: x509.Certificate | None = None
+
+
+def holder(state: Responder, asked: Asked, visitor: Visitor, now: datetime) -> Holder:
+    """Whoever stands behind a request. A certificate goes before SRP, and that before Basic. Raises Refused (401)."""
+    certificate, fault = own_certificate(state, visitor, now)
+    if certificate is not None:
+        return Holder(tight(certificate.subject), certificate)
+    if visitor.srp_user is not None and visitor.srp_user in state.policy.srp_accounts:
+        return Holder(visitor.srp_user)
+    given = asked.header(b"authorization")
+    if given is None:
+        raise Refused(401, fault or "user name and password, or a client certificate of this CA, are needed")
+    return Holder(_basic_user(given, state.policy.accounts))
+
+
+def own_certificate(state: Responder, visitor: Visitor, now: datetime) -> tuple[x509.Certificate | None, str]:
+    """The visitor's client certificate if this CA has issued it and it is valid at `now`; else why not, '' for none.
+
+    TLS does not look at dates, so they are looked at here.
+    """
+    if not visitor.chain:
+        return None, ""
+    try:
+        certificate = load(visitor.chain[0])
+    except CertificateUnreadable as fault:
+        return None, f"the client certificate is {fault.reason}"
+    if not state.authority.has_issued(certificate):
+        return None, "the client certificate is not of this CA"
+    outdated = dates_fault([certificate], now)
+    return (None, f"the client {outdated}") if outdated is not None else (certificate, "")
+
+
+def check_renewal(held: x509.Certificate, wanted: Requested) -> None:
+    """Subject and alternative names must be those of the certificate that is renewed (RFC 7030 section 4.2.2).
+
+    They are compared as encoded. Raises Refused (403).
+    """
+    if held.subject.public_bytes() != wanted.subject.public_bytes():
+        raise Refused(403, "the subject is not that of the certificate to be renewed")
+    names = extension(held, x509.SubjectAlternativeName)
+    before, after = (item.public_bytes() if item is not None else b"" for item in (names, wanted.san))
+    if before != after:
+        raise Refused(403, "the subjectAltName is not that of the certificate to be renewed")
+
+
+def check_binding(visitor: Visitor, wanted: Requested) -> None:
+    """A challengePassword must be this connection's tls-unique (RFC 7030 sections 3.5 and 4.2). Raises Refused."""
+    if wanted.challenge is None:
+        return
+    if visitor.tls_unique is None:
+        raise Refused(400, "a challengePassword cannot be checked here: tls-unique needs TLS 1.2 at most")
+    if not hmac.compare_digest(wanted.challenge, base64.b64encode(visitor.tls_unique)):
+        raise Refused(400, "the challengePassword is not the tls-unique of this connection: linking has failed")
+
+
+def _basic_user(given: bytes, accounts: Mapping[str, str]) -> str:
+    """The user that an Authorization header proves to be (RFC 7617). Every account is compared, in constant time."""
+    scheme, _, token = given.partition(b" ")
+    try:
+        pair = binascii.a2b_base64(token.strip(), strict_mode=True) if scheme.lower() == b"basic" else b""
+    except binascii.Error:
+        pair = b""
+    if b"\0" in pair or b":" not in pair:
+        raise Refused(401, "HTTP Basic is needed: a user name and a password")
+    matching = [user for user, password in accounts.items() if _same(pair, f"{user}:{password}")]
+    if not matching:
+        raise Refused(401, "the user name or the password is wrong")
+    return matching[0]
+
+
+def _same(pair: bytes, expected: str) -> bool:
+    return hmac.compare_digest(pair, expected.encode("utf-8", "surrogateescape"))
