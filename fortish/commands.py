@@ -22,7 +22,7 @@ class Grep(NamedTuple):
     ignore_case: bool = False
     invert: bool = False
     number: bool = False
-    count: bool = False
+    counted: bool = False
     blocks: bool = False
     after: int = 0
     before: int = 0

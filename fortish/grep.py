@@ -18,7 +18,7 @@ def select(lines: Iterable[str], grep: Grep) -> Iterator[str]:
         pattern = re.compile(re.escape(grep.pattern), re.IGNORECASE if grep.ignore_case else 0)
     rows = list(lines)
     hits = [place for place, line in enumerate(rows) if bool(pattern.search(line)) is not grep.invert]
-    if grep.count:
+    if grep.counted:
         yield str(len(hits))
     elif grep.blocks:
         yield from _blocks(rows, set(hits))
@@ -40,7 +40,9 @@ def _context(rows: list[str], hits: list[int], grep: Grep) -> Iterator[str]:
 
 def _blocks(rows: list[str], hits: set[int]) -> Iterator[str]:
     """`-f`: each hit with the `config` and `edit` lines around it, their `set` lines and their ends."""
-    owner, stack, keep = {}, [], set()
+    owner: dict[int, int] = {}
+    stack: list[int] = []
+    keep: set[int] = set()
     for place, line in enumerate(rows):
         word = line.split(None, 1)[0] if line.split() else ""
         if word in {"next", "end"} and stack:

@@ -151,7 +151,7 @@ def _by_grammar(text: str) -> Command:
             raise messages.incomplete() from None
         raise messages.parse_error(unquote(_word_at(text, error.token.start_pos or 0))) from None
     except UnexpectedCharacters as error:
-        raise messages.parse_error(unquote(_word_at(text, error.pos_in_stream))) from None
+        raise messages.parse_error(unquote(_word_at(text, error.pos_in_stream or 0))) from None
     return _command(tree.children[0])
 
 
@@ -201,7 +201,7 @@ def _command(tree: object) -> Command:
 
 # --- grep -----------------------------------------------------------------------------------------------------------
 
-_FLAGS = {"i": "ignore_case", "v": "invert", "n": "number", "c": "count", "f": "blocks"}
+_FLAGS = {"i": "ignore_case", "v": "invert", "n": "number", "c": "counted", "f": "blocks"}
 _COUNTS = {"A": ("after",), "B": ("before",), "C": ("after", "before")}
 
 

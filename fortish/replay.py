@@ -16,7 +16,7 @@ from fortish.session import Session
 from fortish.steps import Kind
 
 SETTLE = 60.0  # seconds of box time: background work due by then runs before the next line at the root prompt
-Write = Callable[[str], None]
+Write = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)

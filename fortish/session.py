@@ -147,6 +147,10 @@ class Session:
         shown = rows if key is None else {key: rows[key]}
         yield from render.show_table(self.box.cmdb, table, shown, full)
 
+    def configuration(self) -> Iterator[str]:
+        """The whole configuration, as a backup holds it."""
+        return self._whole(full=False)
+
     def _whole(self, full: bool) -> Iterator[str]:
         yield from backup_header(self.box, self.administrator)
         cmdb = self.box.cmdb
@@ -235,4 +239,3 @@ def _piped(flow: Flow, piped: c.Grep | None) -> Flow:
         else:
             answer = yield step
     yield from _say(grep.select(kept, piped))
-

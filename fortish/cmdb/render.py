@@ -5,7 +5,7 @@ All three give lines lazily from a snapshot taken at the call; `show` reads back
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fortish.cmdb.schema import Attribute, Table
@@ -47,7 +47,9 @@ def _state(reading: Reading) -> str:
     return "OK" if reading.value("certificate") else "PENDING" if reading.value("csr") else ""
 
 
-COMPUTED = {(("vpn", "certificate", "local"), "state"): _state}
+COMPUTED: dict[tuple[tuple[str, ...], str], Callable[[Reading], str]] = {
+    (("vpn", "certificate", "local"), "state"): _state
+}
 
 
 # --- show -----------------------------------------------------------------------------------------------------------
@@ -105,7 +107,7 @@ def _set_line(reading: Reading, attribute: Attribute, full: bool) -> str:
 def get_entry(cmdb: Cmdb, table: Table, key: str, entry: Entry) -> Iterator[str]:
     """One attribute a line: the name padded to 20 columns, `: `, the value."""
     reading = Reading(cmdb, table, key, entry)
-    seen = [a for a in reading.visible()]
+    seen = list(reading.visible())
     for attribute in [*(a for a in seen if not a.last), *(a for a in seen if a.last)]:
         if attribute.child is None:
             yield from _got(attribute, reading.value(attribute.name))

@@ -151,7 +151,8 @@ class Schema:
 
     def below(self, prefix: PathWords) -> dict[str, str]:
         """The words that may follow `prefix` in a path, with their help."""
-        depth, found = len(prefix), {}
+        depth = len(prefix)
+        found: dict[str, str] = {}
         for path in self.paths():
             if path[:depth] == prefix and len(path) > depth:
                 found.setdefault(path[depth], self._help(path[: depth + 1]))

@@ -19,7 +19,7 @@ from fortish.errors import FortishError, LinkLost, PeerFault, StorageFault
 from fortish.est import operations, wire
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext, reconstruct
-from fortish.est.trace import EstLine, trace
+from fortish.est.trace import EstLine, dump, trace
 from fortish.pki import chains, keys, names, pem, requests, text
 from fortish.pki.faults import PkiFault
 from fortish.steps import Credential, Step, Trust, compute
@@ -340,7 +340,7 @@ def _reconstructed(box: Box, name: str) -> Generator[Step, Any, tuple[EstContext
         yield trace(EstLine.NOT_RECONSTRUCTED, reason=reason)
         raise EnrollFault(reason) from None
     yield trace(EstLine.RECONSTRUCTED)
-    yield operations.dump(context.dump())
+    yield dump(context.dump())
     return context, values
 
 
@@ -368,6 +368,6 @@ def _next_key(values: dict[str, Any]) -> Generator[Step, Any, keys.PrivateKey]:
     """The key to certify: the same one; a new one of its kind where the firmware has the setting and it says so."""
     key = keys.load_private(values["private-key"], values["password"])
     if values.get("est-regeneration-method") == "create-new-key":
-        return (yield from compute(lambda: keys.generate_like(key)))
+        fresh: keys.PrivateKey = yield from compute(lambda: keys.generate_like(key))
+        return fresh
     return key
-

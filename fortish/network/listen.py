@@ -28,12 +28,12 @@ from fortish.responder.body import LIMIT
 from fortish.responder.respond import Answer, Asked, Responder, Visitor, refusal, respond
 
 IDLE: Final = 30.0  # seconds of real time for a request to arrive, and for an answer to be taken
-HEADER_LIMIT: Final = 16 << 10  # octets of a request's head
+HEADER_LIMIT: Final = 16 << 10  # octets of a request's head that may come before its end does
 NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: the emulated world has its own clock
 
 _HANDSHAKE = 10.0  # seconds
 _GOODBYE = 1.0  # seconds for the other end to confirm that it closes
-_CHUNK = 1 << 16
+_CHUNK = HEADER_LIMIT  # octets read at once, so that no head above twice the limit passes
 _RENEW_EARLY = timedelta(days=30)
 _CONTINUE = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
 
@@ -103,7 +103,7 @@ async def listen(
 class _Identity:
     """The server's TLS contexts: one for the listening socket, which hands new connections the current certificate.
 
-    The certificate is made anew shortly before it ends, so that a box may live through many years.
+    The certificate is made anew when the clock nears its end, or is turned back: a box may live through many years.
     """
 
     def __init__(self, state: Responder, names: tuple[str, ...], clock: Clock, required: bool) -> None:
@@ -114,11 +114,12 @@ class _Identity:
     def _fresh(self) -> ssl.SSLContext:
         authority, now = self._state.authority, _moment(self._clock)
         certificate, key = authority.server_certificate(self._names, now)
-        self._renew_at = certificate.not_valid_after_utc - _RENEW_EARLY
+        self._use = certificate.not_valid_before_utc, certificate.not_valid_after_utc - _RENEW_EARLY
         return _context([certificate, authority.certificate], key, self._required)
 
     def _on_hello(self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
-        if _moment(self._clock) >= self._renew_at:
+        since, until = self._use
+        if not since <= _moment(self._clock) < until:
             self._current = self._fresh()
         if self._current is not self.context:
             connection.context = self._current

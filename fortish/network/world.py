@@ -7,7 +7,7 @@ import random
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fortish.errors import LinkLost
 from fortish.messages import Text
@@ -116,7 +116,7 @@ class NoNetwork(RealNetwork):
 EST_HOST, EST_ADDRESS, FILE_SERVER = "testrfc7030.com", "54.70.32.33", "192.0.2.10"
 NAMES = {EST_HOST: EST_ADDRESS}
 DISTANCES = {EST_ADDRESS: (16.0, 31), FILE_SERVER: (0.8, 64)}
-EST_PORTS = {8443: "optional", 9443: "required"}
+EST_PORTS: dict[int, Literal["optional", "required"]] = {8443: "optional", 9443: "required"}
 CA_FILE = "estExampleCA.pem"
 
 

@@ -1,0 +1,5 @@
+"""`python -m fortish`."""
+
+from fortish.main import main
+
+raise SystemExit(main())

@@ -1,0 +1,339 @@
+"""The `fortish` command: arguments in, exit status out. 0 done, 1 the work found failures, 2 unusable input, 130 Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fortish import __version__
+from fortish.errors import UsageError
+
+if TYPE_CHECKING:
+    from fortish.boot import Options
+
+COMMANDS = ("shell", "replay", "check", "demo", "responder")
+DESCRIPTION = "A FortiOS-style configuration shell that really enrolls its certificates over EST (RFC 7030)."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or (words[0] not in COMMANDS and words[0] not in ("-h", "--help", "--version")):
+        words.insert(0, "shell")
+    options = _parser().parse_args(words)
+    try:
+        status: int = options.run(options)
+        return status
+    except UsageError as error:
+        print(f"fortish: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone: say nothing more, and not at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+# --- arguments ------------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fortish", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"fortish {__version__}")
+    commands = parser.add_subparsers(metavar="command", required=True)
+    _shell_arguments(_command(commands, "shell", shell, "type at an appliance (the default)", "fortish shell"))
+    _replay_arguments(
+        _command(commands, "replay", replay, "play scripts, backups and screen copies", "fortish replay site.conf")
+    )
+    _check_arguments(_command(commands, "check", check, "read scripts, run nothing", "fortish check site.conf"))
+    demo_ = _command(commands, "demo", demo, "play the enrollment guide's examples", "fortish demo 2")
+    demo_.add_argument("example", nargs="?", choices=("1", "2", "3"), help="only this one")
+    _responder_arguments(
+        _command(commands, "responder", responder, "the lab's EST server for any EST client", "fortish responder")
+    )
+    return parser
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], help_: str, example: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=help_, description=f"{help_[0].upper()}{help_[1:]}.", epilog=f"example: {example}"
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _box_arguments(parser: argparse.ArgumentParser) -> None:
+    box = parser.add_argument_group("the box")
+    box.add_argument("--config", type=Path, metavar="FILE", help="start from a backup")
+    box.add_argument(
+        "--network", choices=("lab", "real", "none"), default="lab", help="default: lab, the embedded world"
+    )
+    box.add_argument("--clock", metavar="TIME", help="start the box's clock there (ISO 8601)")
+    box.add_argument("--firmware", metavar="NAME", default="fortiproxy-guide", help="what is emulated; 'list' lists")
+    box.add_argument("--hostname", metavar="NAME", help="host name of the box")
+    box.add_argument("--trust", type=Path, metavar="FILE", help="CA certificates for the box's store")
+    box.add_argument("--files", type=Path, metavar="DIR", help="folder behind the lab's TFTP server")
+
+
+def _shell_arguments(parser: argparse.ArgumentParser) -> None:
+    _box_arguments(parser)
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the configuration there at the end")
+
+
+def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    _box_arguments(parser)
+    parser.add_argument("files_", nargs="*", metavar="FILE", help="- is standard input")
+    parser.add_argument("-c", action="append", default=[], dest="lines", metavar="LINE", help="a single command")
+    parser.add_argument("--transcript", action="store_true", help="the files are screen copies")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the resulting configuration there")
+    parser.add_argument("--quiet", action="store_true", help="failures only, as file:line: message")
+    parser.add_argument("--stop-on-error", action="store_true", help="stop at the first failure")
+    parser.add_argument("--yes", action="store_true", help="answer every question with y")
+    parser.add_argument("--progress", action="store_true", help="a progress bar on standard error")
+
+
+def _check_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files_", nargs="+", metavar="FILE", help="- is standard input")
+    parser.add_argument("--firmware", metavar="NAME", default="fortiproxy-guide", help="what is emulated")
+    parser.add_argument("--format", choices=("text", "json", "sarif"), default="text")
+    parser.add_argument("--transcript", action="store_true", help="the files are screen copies")
+
+
+def _responder_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:8443", help="default: 127.0.0.1:8443")
+    parser.add_argument("--policy", type=Path, metavar="FILE", help="accounts, labels, faults (TOML)")
+    parser.add_argument("--ca-dir", type=Path, metavar="DIR", help="keep the CA there and write cacert.pem")
+
+
+def _options(given: argparse.Namespace, *, frozen: bool) -> Options:
+    from fortish.boot import Options
+    from fortish.box import FIRMWARES
+
+    if given.firmware == "list":
+        for firmware in FIRMWARES.values():
+            print(f"{firmware.name:<18} {firmware.product} {firmware.version} ({firmware.model})")
+        raise SystemExit(0)
+    return Options(
+        config=given.config,
+        network=given.network,
+        clock=given.clock,
+        firmware=given.firmware,
+        hostname=given.hostname,
+        trust=given.trust,
+        files=given.files,
+        frozen=frozen,
+    )
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+def shell(given: argparse.Namespace) -> int:
+    """The interactive appliance."""
+    return asyncio.run(_shell(given))
+
+
+async def _shell(given: argparse.Namespace) -> int:
+    from fortish.boot import boot
+    from fortish.session import Session
+    from fortish.shell import interact
+
+    runtime = boot(_options(given, frozen=False))
+    session = Session(runtime.box)
+    try:
+        status: int = await interact(runtime, session, history=_history())
+        if given.save is not None:
+            save(runtime.box, given.save)
+        return status
+    finally:
+        await runtime.network.close()
+
+
+def _history() -> Path | None:
+    """Where typed lines are kept between sessions; None where there is no place."""
+    root = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    try:
+        Path(root, "fortish").mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return Path(root, "fortish", "history")
+
+
+def save(box: Any, path: Path) -> None:
+    """Write a box's whole configuration, whole or not at all. Raises `UsageError`."""
+    from fortish.session import Session
+
+    text = "\n".join(Session(box).configuration()) + "\n"
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.touch(mode=0o600)
+        part.write_text(text, "utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise UsageError(f"--save {path}: {error.strerror}") from None
+
+
+def replay(given: argparse.Namespace) -> int:
+    """Scripts, backups and screen copies."""
+    if not given.files_ and not given.lines:
+        raise UsageError("replay: no FILE and no -c LINE")
+    return asyncio.run(_replay(given))
+
+
+async def _replay(given: argparse.Namespace) -> int:
+    from fortish.boot import boot
+    from fortish.replay import Player, Typed, typed_lines
+    from fortish.session import Session
+
+    sources = [(name, typed_lines(text, given.transcript or None)) for name, text in _texts(given.files_)]
+    if given.lines:
+        sources.append(("-c", [Typed(number, line) for number, line in enumerate(given.lines, 1)]))
+    runtime = boot(_options(given, frozen=given.network != "real"))
+    session = Session(runtime.box)
+    write: Callable[[str], object] = _nothing if given.quiet else sys.stdout.write
+    player = Player(runtime, session, write, yes=given.yes, stop=given.stop_on_error)
+    try:
+        with _progress(given.progress, sum(len(lines) for _, lines in sources)) as advance:
+            for player.file, lines in sources:
+                await player.play(lines, advance)
+                if player.failures and given.stop_on_error:
+                    break
+        if given.save is not None:
+            save(runtime.box, given.save)
+    finally:
+        await runtime.network.close()
+    for failure in player.failures if given.quiet else ():
+        print(f"{failure.file}:{failure.number}: {failure.message}")
+    return 1 if player.failures else 0
+
+
+def _nothing(text: str) -> None:
+    """Print nothing."""
+
+
+def _texts(names: Sequence[str]) -> list[tuple[str, str]]:
+    """The named files' texts, standard input for `-`; a doubtful comment is warned of. Raises `UsageError`."""
+    from fortish.boot import read_text
+    from fortish.check import doubtful_comments
+
+    texts = []
+    for name in names:
+        text = sys.stdin.buffer.read().decode("utf-8", "replace") if name == "-" else read_text(Path(name))
+        for number, line in doubtful_comments(text):
+            print(f"{name}:{number}: warning: this comment would be a command: {line}", file=sys.stderr)
+        texts.append((name, text))
+    return texts
+
+
+class _progress:  # noqa: N801 - used as a function
+    """A progress bar on standard error, or nothing."""
+
+    def __init__(self, wanted: bool, total: int) -> None:
+        self._bar: Any = None
+        if wanted:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._bar = Progress(console=Console(stderr=True))
+            self._task = self._bar.add_task("replay", total=total)
+
+    def __enter__(self) -> Callable[[int], None] | None:
+        if self._bar is None:
+            return None
+        self._bar.start()
+        return lambda count: self._bar.advance(self._task, count)
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def check(given: argparse.Namespace) -> int:
+    """Scripts against grammar and schema."""
+    from fortish.boot import Options, boot
+    from fortish.check import findings, report
+
+    runtime = boot(Options(firmware=given.firmware, network="none", frozen=True))
+    found = [
+        finding
+        for name, text in _texts(given.files_)
+        for finding in findings(runtime.box, name, text, given.transcript or None)
+    ]
+    output = report(found, given.format)
+    if output:
+        print(output)
+    return 1 if found else 0
+
+
+def demo(given: argparse.Namespace) -> int:
+    """The enrollment guide's examples."""
+    from fortish.demo import play
+
+    return asyncio.run(play(given.example, sys.stdout.write))
+
+
+def responder(given: argparse.Namespace) -> int:
+    """The lab's EST server."""
+    return asyncio.run(_responder(given))
+
+
+async def _responder(given: argparse.Namespace) -> int:
+    import time
+
+    from fortish.network.listen import listen
+    from fortish.responder.banner import banner
+
+    host, _, port = given.listen.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"--listen {given.listen}: not HOST:PORT")
+    state, ca_file = _responder_state(given)
+    if host not in ("localhost", "::1") and not host.startswith("127."):
+        print(f"fortish: warning: {host} can be reached by others; this CA is for labs only", file=sys.stderr)
+    names = ("testrfc7030.com", "localhost", "127.0.0.1", "::1", host)
+    try:
+        listener = await listen(
+            state, host, int(port), names=tuple(dict.fromkeys(names)), clock=time.time, client_certificate="optional"
+        )
+    except OSError as error:
+        raise UsageError(f"--listen {given.listen}: {error.strerror or error}") from None
+    shown = f"[{host}]" if ":" in host else host
+    print("\n".join(banner([f"https://{shown}:{listener.port}"], state.authority, state.policy, ca_file)), flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await listener.close()
+    return 0
+
+
+def _responder_state(given: argparse.Namespace) -> tuple[Any, Path | None]:
+    """The responder that the arguments ask for, and where its CA certificate is."""
+    from datetime import UTC, datetime
+
+    from fortish.boot import read_text
+    from fortish.responder.authority import CERTIFICATE_FILE, Authority
+    from fortish.responder.policy import Policy
+    from fortish.responder.state import Responder
+
+    policy = Policy.from_toml(read_text(given.policy)) if given.policy else Policy()
+    if given.ca_dir is None:
+        return Responder(Authority.fresh(datetime.now(UTC)), policy), None
+    if (given.ca_dir / CERTIFICATE_FILE).exists():
+        authority = Authority.load(given.ca_dir)
+    else:
+        authority = Authority.fresh(datetime.now(UTC))
+        authority.save(given.ca_dir)
+    return Responder(authority, policy), given.ca_dir / CERTIFICATE_FILE
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
