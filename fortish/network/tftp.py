@@ -217,9 +217,12 @@ class _Conversation:
         raise LinkLost(_TIMED_OUT)
 
     async def linger(self, last: bytes, block: int) -> None:
-        """Repeat the `last` ACK for one time-out if `block` comes again (RFC 1350 section 6: dallying)."""
+        """Repeat the `last` ACK whenever `block` comes again (RFC 1350 section 6: dallying).
+
+        As long as a peer with our timing would go on trying: a single time-out would end just as its next try comes.
+        """
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.timeout):
+            async with asyncio.timeout(self.timeout * self.tries):
                 await self._answer(last, _DATA, _wrapped(block + 1))
 
     async def _answer(self, sent: bytes, opcode: int, block: int) -> bytes:
