@@ -11,6 +11,7 @@ from fortish.debug import Debug
 
 LOCAL, CA = words("vpn certificate local"), words("vpn certificate ca")
 INTERFACE, SYSTEM_GLOBAL = words("system interface"), words("system global")
+UNSET_ADDRESS = "0.0.0.0"  # noqa: S104 - an attribute that holds no address, nothing is bound
 
 
 class Clock(Protocol):
@@ -39,6 +40,7 @@ class Firmware:
 
 
 # fmt: off
+# ruff: noqa: E501
 FIRMWARES: dict[str, Firmware] = {
     firmware.name: firmware
     for firmware in (
@@ -141,7 +143,7 @@ class Box:
         """The addresses of the box's interfaces: address to interface name."""
         found = {}
         for name, entry in self.cmdb.rows(GLOBAL, INTERFACE).items():
-            address = str(entry.values.get("ip", "0.0.0.0 0.0.0.0")).split()[0]
-            if address != "0.0.0.0":
+            address = str(entry.values.get("ip", f"{UNSET_ADDRESS} ")).split()[0]
+            if address != UNSET_ADDRESS:
                 found[address] = name
         return found

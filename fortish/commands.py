@@ -202,7 +202,7 @@ class Here(Protocol):
 
     @property
     def debug(self) -> DebugSwitch:
-        """This console's debug switch."""
+        """The debug switch of this console."""
 
     @property
     def options(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Golden transcripts: a scenario in one file that reads like a screen, played and compared line by line.
 
-The file is in txtar form: a first paragraph that says what is proved, then sections headed `-- name --`:
+The file is in txtar form: a paragraph that says what is proved, then sections under `-- name --`:
 `start.conf` (the configuration to begin with), `responder.toml` (the EST server's policy), `before` (lines typed and not
 compared), `session` (a screen copy; the prompt is asserted) and `show.conf` (the configuration at the end).
 Lines `name: value` in the first paragraph set options. What differs at each run goes through one table of masks.

@@ -1,4 +1,4 @@
-"""`| grep`: which lines of an output are printed. Text in, text out; of configurations it knows only the block words."""
+"""`| grep`: which lines of an output are printed. Of configurations it knows only the words that make blocks."""
 
 from __future__ import annotations
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from fortish import messages
 from fortish.cmdb.schema import Attribute, Choice, PathWords
 from fortish.cmdb.types import TYPES
-from fortish.commands import Arguments, Run, Words
+from fortish.commands import Arguments, Here, Run, Words
 from fortish.parse import complete_word
+from fortish.steps import Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,17 @@ def table(*hooks: Hook) -> Table:
     if paths != sorted(paths) or len(set(paths)) != len(paths):
         raise ValueError("hooks stand sorted by their words, each once")
     return dict(zip(paths, hooks, strict=True))
+
+
+def later(module: str, name: str) -> Run:
+    """The flow `name` of a module that is imported when it first runs: what a table names, it need not load."""
+
+    def run(here: Here, given: Arguments) -> Flow:
+        flow: Flow = getattr(import_module(module), name)(here, given)
+        return flow
+
+    run.__qualname__ = f"{module}.{name}"
+    return run
 
 
 def parameter(name: str, help_: str, type_: str = "string", size: int = 0, **more: Any) -> Attribute:

@@ -1,4 +1,4 @@
-"""The `fortish` command: arguments in, exit status out. 0 done, 1 the work found failures, 2 unusable input, 130 Ctrl-C."""
+"""The `fortish` command. Exit status: 0 done, 1 the work found failures, 2 unusable arguments or input, 130 Ctrl-C."""
 
 from __future__ import annotations
 

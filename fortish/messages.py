@@ -78,7 +78,7 @@ class Text(Enum):
     # execute
     DONE                  = D, "Done."
     UNRESOLVED            = D, "Unable to resolve hostname."
-    LAB_ONLY              = O, ("'{host}' is not in the lab's world: only testrfc7030.com and the lab's own addresses are."
+    LAB_ONLY              = O, ("'{host}' is not in the lab's world: only testrfc7030.com and its own addresses are."
                                 " Start with --network real to reach other hosts.")
     NO_NETWORK            = O, "'{host}' does not resolve: this box was started with --network none."
     SENDTO_FAILED         = D, "sendto failed"
@@ -105,7 +105,8 @@ class Text(Enum):
     VERIFY_NOTHING        = O, "'{name}' holds no certificate to verify."
     NO_SUCH_CERTIFICATE   = I, "Certificate '{name}' does not exist."
     STATUS_ROW            = D, "{name}: {value}"
-    CONFIG_VERSION        = D, "#config-version={model}-{version}-FW-build{build:04d}-{date}:opmode=0:vdom=0:user={user}"
+    CONFIG_VERSION        = D, ("#config-version={model}-{version}-FW-build{build:04d}-{date}"
+                                ":opmode=0:vdom=0:user={user}")
     CONF_FILE_VERSION     = D, "#conf_file_ver={number}"
     BUILD_NUMBER          = D, "#buildno={build:04d}"
     GLOBAL_VDOM           = D, "#global_vdom=1"

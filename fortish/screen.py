@@ -1,7 +1,7 @@
 """Screen copies: text with prompts, typed lines behind them, the box's own lines between.
 
-A prompt is `FGT # `, `FGT (local) # `, or the enrollment guide's bare `# ` and `(local) # `. Lines behind `> ` are typed
-while a quote is open. `^C` alone is the key. `...` alone stands for any lines.
+A prompt is `FGT # `, `FGT (local) # `, or the enrollment guide's bare `# ` and `(local) # `. Lines behind `> ` are
+typed while a quote is open. `^C` alone is the key. `...` alone stands for any lines.
 """
 
 from __future__ import annotations

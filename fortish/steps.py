@@ -20,7 +20,7 @@ class Kind(Enum):
 
     YES_NO = "one key, y or n"
     LINE = "a line"
-    SECRET = "a line that is not echoed"
+    SECRET = "a line that is not echoed"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)

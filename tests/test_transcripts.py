@@ -34,11 +34,15 @@ def rewritten(text: str, session: str) -> str:
 
 def test_update_rewrites_the_session_and_nothing_else() -> None:
     text = "What it proves.\n\n-- start.conf --\nx\n-- session --\nold\n-- show.conf --\ny\n"
-    assert rewritten(text, "new\n") == "What it proves.\n\n-- start.conf --\nx\n-- session --\nnew\n\n-- show.conf --\ny\n"
+    assert (
+        rewritten(text, "new\n") == "What it proves.\n\n-- start.conf --\nx\n-- session --\nnew\n\n-- show.conf --\ny\n"
+    )
 
 
 def test_a_wrong_line_is_a_difference() -> None:
-    scenario = golden.read("Proves that the comparison can fail.\n\n-- session --\nFGT # execute date\ncurrent date is: 1999-01-01\n")
+    scenario = golden.read(
+        "Proves that the comparison can fail.\n\n-- session --\nFGT # execute date\ncurrent date is: 1999-01-01\n"
+    )
     differences, _ = asyncio.run(golden.play(scenario))
     assert len(differences) == 1
     assert "1999-01-01" in str(differences[0])

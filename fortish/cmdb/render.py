@@ -139,11 +139,11 @@ def _got_child(cmdb: Cmdb, attribute: Attribute, rows: Rows) -> Iterator[str]:
 
 def _one_line(reading: Reading) -> str:
     """An entry on one line, three blanks between the pairs."""
-    pairs = []
-    for attribute in reading.visible():
-        if attribute.child is None and attribute.type not in _BLOCKS:
-            pairs.append(f"{attribute.name}: {TYPES[attribute.type].get(reading.value(attribute.name))}")
-    return "   ".join(pairs)
+    return "   ".join(
+        f"{attribute.name}: {TYPES[attribute.type].get(reading.value(attribute.name))}"
+        for attribute in reading.visible()
+        if attribute.child is None and attribute.type not in _BLOCKS
+    )
 
 
 def get_table(cmdb: Cmdb, table: Table, rows: Rows) -> Iterator[str]:

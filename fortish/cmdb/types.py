@@ -305,7 +305,7 @@ def default(attribute: Attribute) -> Any:
 EMPTY: dict[str, Any] = {
     "clear-password": None,
     "integer": 0,
-    "ipv4-address": "0.0.0.0",
+    "ipv4-address": "0.0.0.0",  # noqa: S104 - the box's empty value
     "ipv4-netmask-pair": "0.0.0.0 0.0.0.0",
     "mac-address": "00:00:00:00:00:00",
     "password": None,

@@ -78,7 +78,7 @@ class Working:
         return self.children[name]
 
     def entry(self) -> Entry:
-        """This copy as an entry, for `show` and `get`."""
+        """The copy as an entry, for `show` and `get`."""
         children = dict(self.base.children) if self.base else {}
         children.update({name: copy.rows for name, copy in self.children.items()})
         return Entry(self.values, children)

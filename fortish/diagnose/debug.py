@@ -87,9 +87,8 @@ def info(here: Here, arguments: Arguments) -> Flow:
         Text.INFO_TIMESTAMP(state=_state(here.debug.timestamp)),
         Text.INFO_USER_LOG(),
     ]
-    for daemon in DAEMONS:
-        if level := debug.level(daemon, now):
-            lines.append(Text.INFO_DAEMON(daemon=daemon, level=level, bits=level & _BITS))
+    levels = {daemon: level for daemon in DAEMONS if (level := debug.level(daemon, now))}
+    lines += [Text.INFO_DAEMON(daemon=daemon, level=level, bits=level & _BITS) for daemon, level in levels.items()]
     yield Say("\n".join([*lines, Text.INFO_CLI()]))
 
 

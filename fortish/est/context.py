@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fortish.box import UNSET_ADDRESS
 from fortish.steps import Credential, Trust
 
 PORT = 443  # of an EST server where the URL names none
@@ -40,7 +41,7 @@ class EstContext:
     has_hostinfo: bool = False
     has_attributes: bool = False
     vfid: int = 0
-    trust: Trust = Trust()
+    trust: Trust = field(default_factory=Trust)
     trust_name: str = ""
     credential: Credential | None = None
     anchors: tuple[str, ...] = field(default=())
@@ -123,6 +124,6 @@ def reconstruct(name: str, values: Mapping[str, Any]) -> EstContext:
         server_cert=values["est-server-cert"],
         srp_username=values["est-srp-username"],
         srp_password=values["est-srp-password"] or "",
-        source_ip=None if source == "0.0.0.0" else source,
+        source_ip=None if source == UNSET_ADDRESS else source,
         password=values["password"],
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fortish import hooks
-from fortish.execute import ca, certificate, clock, est, log, ping
-from fortish.hooks import Hook, parameter
+from fortish.execute import clock, log, ping
+from fortish.hooks import Hook, later, parameter
 
 _NAME = parameter("name", "Name of the local certificate.", size=35)
 _CA_URL = parameter("url", "EST server, https://host[:port].", size=255)
@@ -12,6 +12,7 @@ _IDENTIFIER = parameter("ca-identifier", "CA identifier: a path segment of the E
 _SOURCE = parameter("source-ip", "Source address of the connection.", "ipv4-address")
 
 # fmt: off
+# ruff: noqa: E501
 HOOKS = hooks.table(
     Hook("date", "Show or set the date of the box.", clock.date,
          (parameter("date", "New date, yyyy-mm-dd.", "var-string"),)),
@@ -20,7 +21,7 @@ HOOKS = hooks.table(
          (parameter("host", "Host name or IPv4 address.", "var-string", 255),), 1),
     Hook("time", "Show or set the time of day of the box.", clock.time_of_day,
          (parameter("time", "New time, hh:mm:ss.", "var-string"),)),
-    Hook("vpn certificate ca import est", "Fetch CA certificates from an EST server.", ca.import_est,
+    Hook("vpn certificate ca import est", "Fetch CA certificates from an EST server.", later("fortish.execute.ca", "import_est"),
          (_CA_URL, _IDENTIFIER,
           parameter("ca-cert", "CA certificate that verifies the EST server.", size=79),
           parameter("client-cert", "Local certificate to authenticate with.", size=79),
@@ -29,10 +30,10 @@ HOOKS = hooks.table(
           parameter("srp-password", "Password for TLS-SRP.", "var-string", 128),
           parameter("http-username", "User for HTTP authentication.", "var-string", 63),
           parameter("http-password", "Password for HTTP authentication.", "var-string", 128)), 1),
-    Hook("vpn certificate ca import tftp", "Fetch a CA certificate from a TFTP server.", ca.import_tftp,
+    Hook("vpn certificate ca import tftp", "Fetch a CA certificate from a TFTP server.", later("fortish.execute.ca", "import_tftp"),
          (parameter("file", "File name on the server.", "var-string", 255),
           parameter("server", "Address or name of the TFTP server.", "var-string", 255)), 2),
-    Hook("vpn certificate local generate est", "Enroll a certificate over EST.", est.generate,
+    Hook("vpn certificate local generate est", "Enroll a certificate over EST.", later("fortish.execute.est", "generate"),
          (_NAME,
           parameter("algorithm", "Kind of key: rsa-1024 to rsa-4096, ec-secp256r1 to ec-secp521r1.", "var-string"),
           _CA_URL,
@@ -48,6 +49,6 @@ HOOKS = hooks.table(
           parameter("srp-username", "User for TLS-SRP.", "var-string", 63),
           parameter("srp-password", "Password for TLS-SRP.", "var-string", 128)), 1),
     Hook("vpn certificate local verify", "Check that a certificate and its private key belong together.",
-         certificate.verify, (_NAME,), 1),
+         later("fortish.execute.certificate", "verify"), (_NAME,), 1),
 )
 # fmt: on

@@ -50,7 +50,7 @@ def _changes(box: Box, body: bytes) -> list[Change]:
 
 
 def import_est(here: Here, arguments: Arguments) -> Flow:
-    """cacerts from an EST server that the box's store (or the CA named) verifies."""
+    """CA certificates (cacerts) from an EST server that the box's store (or the CA named) verifies."""
     box: Box = here.box
     context = context_of(box, {**arguments, "name": "", "subject": "", "san": "", "password": ""})
     trust_of(box, context, context.server_cert or "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fortish import messages
-from fortish.box import LOCAL, Box
+from fortish.box import LOCAL, UNSET_ADDRESS, Box
 from fortish.cmdb.store import GLOBAL
 from fortish.cmdb.types import XSS
 from fortish.commands import Arguments, Here
@@ -94,7 +94,7 @@ def context_of(box: Box, arguments: Arguments) -> EstContext:
         "http_password": arguments["http-password"],
         "client_cert": arguments["client-cert"],
         "server_cert": arguments["ca-cert"],
-        "source_ip": "" if source == "0.0.0.0" else source,
+        "source_ip": "" if source == UNSET_ADDRESS else source,
         "password": arguments["password"],
         "subject": arguments["subject"],
         "sub_alt_name": arguments["san"],

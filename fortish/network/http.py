@@ -80,7 +80,7 @@ class OneStream(httpcore.AsyncNetworkBackend):
         return LiveStream(stream)
 
     async def sleep(self, seconds: float) -> None:
-        """httpcore's own pause between retries."""
+        """The pause that httpcore makes between retries."""
         await asyncio.sleep(seconds)
 
 
@@ -97,7 +97,9 @@ async def perform(ask: Http) -> httpx.Response:
     """One request. Raises `LinkLost`, `PeerFault` (a body over the limit, or what is no HTTP)."""
     stream: Stream = ask.link.handle
     if stream.http is None:
-        stream.http = httpcore.AsyncConnectionPool(max_connections=1, network_backend=OneStream(stream))
+        # A context that is never used: without one httpcore would load the whole public bundle.
+        unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        stream.http = httpcore.AsyncConnectionPool(unused, max_connections=1, network_backend=OneStream(stream))
     timeout = ask.link.peer.timeout
     started = time.monotonic()
     try:

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
 import ssl
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
@@ -22,6 +20,7 @@ import h11
 from cryptography import x509
 
 from fortish.network.chain import verified_chain
+from fortish.network.tls import NO_CHECK_TIME, pem_file
 from fortish.pki.keys import PrivateKey, encrypted_pem
 from fortish.pki.pem import pem
 from fortish.responder.body import LIMIT
@@ -29,7 +28,6 @@ from fortish.responder.respond import Answer, Asked, Responder, Visitor, refusal
 
 IDLE: Final = 30.0  # seconds of real time for a request to arrive, and for an answer to be taken
 HEADER_LIMIT: Final = 16 << 10  # octets of a request's head that may come before its end does
-NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: the emulated world has its own clock
 
 _HANDSHAKE = 10.0  # seconds
 _GOODBYE = 1.0  # seconds for the other end to confirm that it closes
@@ -71,8 +69,8 @@ async def listen(
 ) -> Listener:
     """Serve `state` on `host` and `port` (0: any that is free), with a certificate for `names` and the time of `clock`.
 
-    `source_of` may know a better address of a visitor, by the port it comes from: an embedded world's own.
     `clock` counts seconds since 1970. With "required" nobody is served who shows no certificate of the authority.
+    `source_of` may know a better address of a visitor, by the port it comes from: an embedded world's own.
     Raises OSError where the address cannot be had.
     """
     identity = _Identity(state, tuple(names), clock, client_certificate == "required")
@@ -83,7 +81,8 @@ async def listen(
         assert task is not None
         connections.add(task)
         task.add_done_callback(connections.discard)
-        await _Connection(state, clock, reader, writer, source_of).run()
+        with contextlib.suppress(asyncio.CancelledError):  # Python 3.11's streams would print it
+            await _Connection(state, clock, reader, writer, source_of).run()
 
     server = await asyncio.start_server(
         serve,
@@ -130,33 +129,15 @@ def _context(chain: Sequence[x509.Certificate], key: PrivateKey, required: bool)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
-    context.verify_flags |= NO_CHECK_TIME
+    context.verify_flags |= NO_CHECK_TIME  # the emulated world has its own clock
     context.load_verify_locations(cadata=pem(chain[-1]))
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
     context.num_tickets = 0
     password = secrets.token_hex(16)
     text = "\n".join([*map(pem, chain), encrypted_pem(key, password), ""])
-    with _passing_file(text.encode()) as path:
+    with pem_file(text) as path:
         context.load_cert_chain(path, password=password)
     return context
-
-
-@contextlib.contextmanager
-def _passing_file(content: bytes) -> Iterator[str]:
-    """A path from which `content` can be read for a moment: in memory on Linux, else a file for its owner only."""
-    if hasattr(os, "memfd_create"):
-        with open(os.memfd_create("fortish"), "wb") as memory:
-            memory.write(content)
-            memory.flush()
-            yield f"/proc/self/fd/{memory.fileno()}"
-        return
-    handle, path = tempfile.mkstemp()
-    try:
-        with open(handle, "wb") as file:
-            file.write(content)
-        yield path
-    finally:
-        os.unlink(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -323,7 +323,7 @@ async def _conversation(
 ) -> AsyncIterator[_Conversation]:
     """A client's side of a transfer, from a fresh port, closed at the end. Raises `LinkLost`."""
     family, server = _numeric(address, port)
-    anywhere = "::" if family == socket.AF_INET6 else "0.0.0.0"
+    anywhere = "::" if family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 - answers come from a port that is not known yet
     endpoint = await _open(family, _numeric(source or anywhere, 0, family)[1])
     try:
         yield _Conversation(endpoint, server, False, timeout, tries)

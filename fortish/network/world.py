@@ -137,7 +137,7 @@ class LabNetwork(RealNetwork):
         self._listeners: dict[int, Listener] = {}
         self._tftp: Server | None = None
         self._folder: Folder | None = None
-        self._random = random.Random(7030)
+        self._random = random.Random(7030)  # noqa: S311 - ping times, no secrets
         self._sources: dict[int, str] = {}
 
     @property

@@ -73,7 +73,7 @@ def generate(algorithm: Algorithm) -> PrivateKey:
 
 
 def generate_like(key: PrivateKey) -> PrivateKey:
-    """A new private key of the same kind and size: a rekey. Raises KeyUnreadable for a kind that the box cannot make."""
+    """A new private key of the same kind and size: a rekey. Raises KeyUnreadable for a kind that is never made."""
     if isinstance(key, rsa.RSAPrivateKey):
         return rsa.generate_private_key(public_exponent=65537, key_size=key.key_size)
     if isinstance(key, ec.EllipticCurvePrivateKey):

@@ -11,7 +11,7 @@ from fortish.responder.policy import Policy
 
 
 def banner(urls: Sequence[str], authority: Authority, policy: Policy, ca_file: Path | None) -> list[str]:
-    """The lines to print. `urls` are origins (`https://127.0.0.1:8443`); `ca_file` is None where the root is not kept."""
+    """The lines to print. `urls` are origins (`https://127.0.0.1:8443`); a root that is not kept has no `ca_file`."""
     trust = f"--cacert {ca_file}" if ca_file is not None else "--insecure"
     first = urls[0] if urls else "https://127.0.0.1:8443"
     return [

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from fortish.network import listen as listening
 from fortish.network.listen import Listener, listen
+from fortish.network.tls import NO_CHECK_TIME
 from fortish.pki import names
 from fortish.pki.keys import same_key
 from fortish.pki.pem import pem
@@ -55,6 +56,7 @@ class World:
     def __init__(self) -> None:
         self.state = Responder(Authority.fresh(datetime.now(UTC)))
         self.shift = 0.0
+        self.source = ""
         self.noise: list[object] = []
         self.loop = asyncio.new_event_loop()
         self.loop.set_exception_handler(lambda loop, context: self.noise.append(context))
@@ -73,6 +75,7 @@ class World:
             names=["127.0.0.1", *LAB_NAMES],
             clock=lambda: time.time() + self.shift,
             client_certificate=demand,
+            source_of=lambda port: self.source,
         )
 
     def stop(self) -> None:
@@ -86,7 +89,7 @@ class World:
         context = ssl.create_default_context(cadata=pem(self.state.authority.certificate))
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if not check_dates:
-            context.verify_flags |= listening.NO_CHECK_TIME
+            context.verify_flags |= NO_CHECK_TIME
         if version is not None:
             context.minimum_version = context.maximum_version = version
         if held is not None:
@@ -117,7 +120,7 @@ def shared():
 @pytest.fixture
 def world(shared):
     shared.state.policy = Policy()
-    shared.shift = 0.0
+    shared.shift, shared.source = 0.0, ""
     return shared
 
 
@@ -280,6 +283,13 @@ def test_a_body_that_is_too_long_is_a_413_and_the_end(world):
         assert received(tls).startswith(b"HTTP/1.1 413 ")
 
 
+def test_a_visitor_has_the_address_that_its_world_knows_it_by(world):
+    with world.client() as client:
+        for world.source, noted in (("", "127.0.0.1"), ("192.0.2.7", "192.0.2.7")):
+            assert client.get("cacerts").status_code == 200
+            assert world.state.history[-1].address == noted
+
+
 def test_a_head_request_has_no_body(world):
     with world.client() as client:
         assert client.head("cacerts").status_code == 405
@@ -295,7 +305,7 @@ def test_an_answer_leaves_in_one_record(world):
 def test_nothing_older_than_tls_1_2_is_spoken(world):
     with pytest.raises((ssl.SSLError, ConnectionError)):
         context = world.context()
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="TLSv1"):
             context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
         with socket.create_connection(("127.0.0.1", world.open.port), timeout=10) as plain:
             context.wrap_socket(plain, server_hostname="localhost")
@@ -383,13 +393,6 @@ def test_a_closed_listener_ends_its_connections_and_frees_its_port():
     assert world.noise == []
 
 
-def test_a_key_reaches_tls_through_a_private_file_where_there_is_no_memory_file(monkeypatch):
-    monkeypatch.delattr("os.memfd_create", raising=False)
-    with listening._passing_file(b"x") as path:
-        assert Path(path).read_bytes() == b"x" and Path(path).stat().st_mode & 0o077 == 0
-    assert not Path(path).exists()
-
-
 # --- other people's clients ---------------------------------------------------------------------------------------
 
 
@@ -458,7 +461,8 @@ ends = (client.wrap_bio(bios[0], bios[1], server_hostname="localhost"), server.w
 for end in 3 * ends:
     try: end.do_handshake()
     except ssl.SSLWantReadError: pass
-wanted = tuple(ssl.PEM_cert_to_DER_cert(open(name).read().split("-----BEGIN PRIV")[0]) for name in ("leaf.pem", "root.pem"))
+texts = [open(name).read().split("-----BEGIN PRIV")[0] for name in ("leaf.pem", "root.pem")]
+wanted = tuple(map(ssl.PEM_cert_to_DER_cert, texts))
 assert [chain.verified_chain(end) for end in ends] == [wanted, wanted]
 client.check_hostname = False; client.verify_mode = ssl.CERT_NONE
 assert chain.verified_chain(ends[0]) == ()

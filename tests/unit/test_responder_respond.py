@@ -32,6 +32,7 @@ REQUEST = new_request(KEY, SUBJECT, SAN)
 AUTHORITY = Authority.fresh(NOW)
 BASIC = b"Basic " + base64.b64encode(b"estuser:estpwd")
 TEXT = ("Content-Type", "text/plain")
+NOBODY = Visitor()
 
 # The documented renewal's request: its version field is 2.
 DOCUMENTED = base64.b64decode(
@@ -51,12 +52,12 @@ def der_of(thing) -> bytes:
     return thing.public_bytes(Encoding.DER)
 
 
-def get(state, path, *headers, method="GET", visitor=Visitor(), now=NOW):
+def get(state, path, *headers, method="GET", visitor=NOBODY, now=NOW):
     asked = Asked(method, f"/.well-known/est/{path}", ((b"accept", b"*/*"), *headers))
     return respond(state, asked, visitor, now)
 
 
-def post(state, path, body, *, basic=BASIC, kind=b"application/pkcs10", visitor=Visitor(), now=NOW, known=True):
+def post(state, path, body, *, basic=BASIC, kind=b"application/pkcs10", visitor=NOBODY, now=NOW, known=True):
     headers = [(b"content-type", kind)] + ([(b"user-agent", b"fortish")] if known else [])
     headers += [(b"authorization", basic)] if basic else []
     content = body if isinstance(body, bytes) else base64.encodebytes(der_of(body))
