@@ -1,7 +1,7 @@
 """Golden transcripts: a scenario in one file that reads like a screen, played and compared line by line.
 
 The file is in txtar form: a paragraph that says what is proved, then sections under `-- name --`:
-`start.conf` (the configuration to begin with), `responder.toml` (the EST server's policy), `before` (lines typed and not
+`start.conf` (the configuration to begin with), `responder.toml` (the EST server's policy), `before` (typed, not
 compared), `session` (a screen copy; the prompt is asserted) and `show.conf` (the configuration at the end).
 Lines `name: value` in the first paragraph set options. What differs at each run goes through one table of masks.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -201,6 +202,7 @@ async def _replay(given: argparse.Namespace) -> int:
     session = Session(runtime.box)
     write: Callable[[str], object] = _nothing if given.quiet else sys.stdout.write
     player = Player(runtime, session, write, yes=given.yes, stop=given.stop_on_error)
+    gc.disable()  # a replay makes values, not cycles
     try:
         with _progress(given.progress, sum(len(lines) for _, lines in sources)) as advance:
             for player.file, lines in sources:

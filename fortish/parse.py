@@ -284,6 +284,8 @@ class LineJoiner:
         self._number += 1
         if not self._kept:
             self._first = self._number
+            if '"' not in line and "'" not in line and "\\" not in line:
+                return Line(self._number, line)
             if line.lstrip(BLANK).startswith("#"):
                 return Line(self._number, line)
         self._kept.append(line)

@@ -1,7 +1,8 @@
 """The text of X.509 extensions as `openssl x509 -text` prints it (OpenSSL 3.0), one printer per extension.
 
 A printer gives lines relative to the indent of the extension's content, which both of the box's blocks share. What
-has no printer here, or cannot be parsed, is dumped as OpenSSL dumps the unknown. Signed certificate timestamps are dumped too, where OpenSSL tells them.
+has no printer here, or cannot be parsed, is dumped as OpenSSL dumps the unknown. Signed certificate timestamps are
+dumped too, where OpenSSL tells them.
 """
 
 from __future__ import annotations
