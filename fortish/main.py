@@ -322,7 +322,7 @@ def _responder_state(given: argparse.Namespace) -> tuple[Any, Path | None]:
     from datetime import UTC, datetime
 
     from fortish.boot import read_text
-    from fortish.responder.authority import CERTIFICATE_FILE, Authority
+    from fortish.responder.authority import CERTIFICATE_FILE, Authority, reserve_serials
     from fortish.responder.policy import Policy
     from fortish.responder.state import Responder
 
@@ -334,7 +334,8 @@ def _responder_state(given: argparse.Namespace) -> tuple[Any, Path | None]:
     else:
         authority = Authority.fresh(datetime.now(UTC))
         authority.save(given.ca_dir)
-    return Responder(authority, policy), given.ca_dir / CERTIFICATE_FILE
+    state = Responder(authority, policy, next_serial=reserve_serials(given.ca_dir))
+    return state, given.ca_dir / CERTIFICATE_FILE
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ def _tls_words(error: ssl.SSLError) -> str:
 def _socket_words(error: OSError, peer: Peer, started: float) -> str:
     """A failed connection as libcurl spells it; a source address that is not the host's, in the host's words."""
     if "bind" in str(error).lower() or "assign requested address" in str(error):
-        return f"bind failed with source address {peer.source}: {error.strerror or error}"
+        return f"bind failed with source address {peer.source}: {os.strerror(error.errno or 0)}"
     return f"Failed to connect to {peer.host} port {peer.port} after {_elapsed(started)} ms: Couldn't connect to server"
 
 
