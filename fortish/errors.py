@@ -49,11 +49,15 @@ class PeerFault(FortishError):
 
 
 class LinkLost(FortishError):
-    """No connection, or one that broke or was not trusted. `reason` is spelled as libcurl spells it."""
+    """No connection, or one that broke or was not trusted. `reason` is spelled as libcurl spells it.
 
-    def __init__(self, reason: str) -> None:
+    `closed`: the peer closed a connection that was open, without an answer; another try on a new one may do.
+    """
+
+    def __init__(self, reason: str, *, closed: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.closed = closed
 
 
 class StorageFault(FortishError):

@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words.insert(0, "shell")
     options = _parser().parse_args(words)
     try:
+        if getattr(options, "firmware", "") == "list":
+            return _list_firmwares()
         status: int = options.run(options)
         return status
     except UsageError as error:
@@ -38,6 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has gone: say nothing more, and not at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("FORTISH_TRACEBACK"):
+            raise
+        print(f"fortish: internal error: {type(error).__name__}: {error}", file=sys.stderr)
+        print("fortish: this is a bug; FORTISH_TRACEBACK=1 shows where", file=sys.stderr)
         return 1
 
 
@@ -114,14 +122,17 @@ def _responder_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ca-dir", type=Path, metavar="DIR", help="keep the CA there and write cacert.pem")
 
 
-def _options(given: argparse.Namespace, *, frozen: bool) -> Options:
-    from fortish.boot import Options
+def _list_firmwares() -> int:
     from fortish.box import FIRMWARES
 
-    if given.firmware == "list":
-        for firmware in FIRMWARES.values():
-            print(f"{firmware.name:<18} {firmware.product} {firmware.version} ({firmware.model})")
-        raise SystemExit(0)
+    for firmware in FIRMWARES.values():
+        print(f"{firmware.name:<18} {firmware.product} {firmware.version} ({firmware.model})")
+    return 0
+
+
+def _options(given: argparse.Namespace, *, frozen: bool) -> Options:
+    from fortish.boot import Options
+
     return Options(
         config=given.config,
         network=given.network,

@@ -157,13 +157,13 @@ def find_attribute(working: Working, typed: str) -> Attribute:
     """The visible, settable attribute that `typed` begins. Raises `CliError`."""
     settable = working.table.settable
     exact = settable.get(typed)
-    if exact is not None and (not exact.when or working.visible(exact)):
-        return exact
+    if exact is not None:
+        if not exact.when or exact.when_set or working.visible(exact):
+            return exact
+        raise messages.parse_error(typed)  # hidden; it never stands for a longer name
     found = [a for name, a in settable.items() if name.startswith(typed) and (a.when_set or working.visible(a))]
     if len(found) == 1:
         return found[0]
-    if exact in found:
-        return found[found.index(exact)]
     raise (messages.ambiguous if found else messages.parse_error)(typed)
 
 

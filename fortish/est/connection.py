@@ -62,7 +62,9 @@ class Connection:
         if kept is not None:
             try:
                 return (yield from self._send(kept, method, url, body))
-            except LinkLost:
+            except LinkLost as lost:
+                if not lost.closed:
+                    raise
                 yield trace(EstLine.REDIAL)
         self.link = yield from self._dial()
         return (yield from self._send(self.link, method, url, body))

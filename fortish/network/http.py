@@ -109,9 +109,9 @@ async def perform(ask: Http) -> httpx.Response:
         spent = round((time.monotonic() - started) * 1000)
         raise LinkLost(f"Operation timed out after {spent} milliseconds with 0 bytes received") from None
     except httpcore.RemoteProtocolError as error:
-        raise LinkLost(_words(str(error))) from error
+        raise LinkLost(_words(str(error)), closed="without sending a response" in str(error)) from error
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-        raise LinkLost(_alert(str(error))) from error
+        raise LinkLost(_alert(str(error)), closed="alert" not in str(error).lower()) from error
 
 
 def _words(reason: str) -> str:
