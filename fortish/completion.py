@@ -149,7 +149,7 @@ def completions(session: Administrator, text: str) -> list[str]:
     """The words that Tab puts in place of the unfinished one, in order, quoted where they must be."""
     help_ = candidates(session, text)
     quoted = help_.partial[:1] in ('"', "'")
-    literals = dict.fromkeys(c.word for c in help_.candidates if c.literal)
+    literals = dict.fromkeys(c.word for c in help_.candidates if c.literal and (c.word != "|" or help_.partial))
     return [quote(word) if quoted or not _plain(word) else word for word in literals]
 
 
@@ -425,7 +425,8 @@ def _move(session: Administrator, words: Words) -> _Next:
 
 def _working(session: Administrator) -> Working:
     frame = session.editor.frame
-    assert frame is not None and frame.working is not None
+    assert frame is not None
+    assert frame.working is not None
     return frame.working
 
 

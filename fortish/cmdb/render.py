@@ -55,9 +55,9 @@ COMPUTED: dict[tuple[tuple[str, ...], str], Callable[[Reading], str]] = {
 # --- show -----------------------------------------------------------------------------------------------------------
 
 
-def show_table(cmdb: Cmdb, table: Table, rows: Rows, full: bool, depth: int = 0, name: str = "") -> Iterator[str]:
+def show_table(cmdb: Cmdb, table: Table, rows: Rows, full: bool, depth: int = 0) -> Iterator[str]:
     """`config … end` of a table or singleton."""
-    yield f"{INDENT * depth}config {name or ' '.join(table.path)}"
+    yield f"{INDENT * depth}config {table.path[-1] if table.nested else ' '.join(table.path)}"
     if table.is_table:
         for key, entry in list(rows.items()):
             yield from _show_entry(Reading(cmdb, table, key, entry), full, depth + 1)
@@ -82,7 +82,7 @@ def _show_values(reading: Reading, full: bool, depth: int) -> Iterator[str]:
         if attribute.child is not None:
             rows = reading.entry.children.get(attribute.name, {})
             if full or any(row.values or row.children for row in rows.values()) or (rows and attribute.child.is_table):
-                yield from show_table(reading.cmdb, attribute.child, rows, full, depth, attribute.name)
+                yield from show_table(reading.cmdb, attribute.child, rows, full, depth)
         elif attribute.name != reading.table.key and (reading.table.path, attribute.name) not in COMPUTED:
             line = _set_line(reading, attribute, full)
             if line:

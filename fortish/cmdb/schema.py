@@ -58,7 +58,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Table:
-    """A configuration path: a table of entries, or a singleton."""
+    """A configuration path: a table of entries, or a singleton. `nested`: it stands inside an entry of another."""
 
     path: PathWords
     kind: str
@@ -68,6 +68,7 @@ class Table:
     ranged: bool = False
     attributes: dict[str, Attribute] = field(default_factory=dict)
     factory: tuple[dict[str, Any], ...] = ()
+    nested: bool = False
 
     @property
     def is_table(self) -> bool:
@@ -172,7 +173,7 @@ def _read(path: PathWords, level: Level) -> Table:
     return _table(path, tomllib.loads(_paths()[path].read_text("utf-8")), level)
 
 
-def _table(path: PathWords, raw: dict[str, Any], level: Level, scope: str = "global") -> Table:
+def _table(path: PathWords, raw: dict[str, Any], level: Level, scope: str = "global", nested: bool = False) -> Table:
     scope = raw.get("scope", scope)
     rows = [row for row in raw.get("attribute", []) if level_of(row.get("since", "0")) <= level]
     return Table(
@@ -184,12 +185,15 @@ def _table(path: PathWords, raw: dict[str, Any], level: Level, scope: str = "glo
         ranged=raw.get("ranged", False),
         attributes={row["name"]: _attribute(path, row, level, scope) for row in rows},
         factory=tuple(raw.get("factory", ())),
+        nested=nested,
     )
 
 
 def _attribute(path: PathWords, row: dict[str, Any], level: Level, scope: str) -> Attribute:
     when = row.get("when", {})
-    child = _table((*path, row["name"]), row, level, scope) if row["type"] in {"table", "singleton"} else None
+    child = (
+        _table((*path, row["name"]), row, level, scope, nested=True) if row["type"] in {"table", "singleton"} else None
+    )
     choices = [choice for choice in row.get("choices", ()) if len(choice) < 3 or level_of(choice[2]) <= level]
     return Attribute(
         name=row["name"],
