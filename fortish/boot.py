@@ -65,6 +65,11 @@ def read_text(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
+    return decoded(raw)
+
+
+def decoded(raw: bytes) -> str:
+    """A text's bytes: UTF-8 with or without a byte order mark, or Latin-1 where it is not."""
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -56,7 +56,7 @@ def findings(box: Box, name: str, text: str, transcript: bool | None = None) -> 
         try:
             parse(rest.text)
         except CliError as error:
-            yield _finding(name, rest.number, rest.text, error)
+            yield _finding(name, typed.number - rest.text.count("\n"), rest.text, error)
 
 
 def _look_at(editor: Editor, text: str) -> bool:
@@ -97,7 +97,8 @@ def _place(text: str, word: str) -> int:
     start = len(text) - len(text.lstrip())
     if not word:
         return start
-    found = re.search(rf"(?<!\S)[\"']?{re.escape(word)}", text)
+    start_of = rf"(?<!\S)[\"']?{re.escape(word)}"
+    found = re.search(rf"{start_of}[\"']?(?!\S)", text) or re.search(start_of, text)
     return found.start() if found else start
 
 

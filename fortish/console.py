@@ -1,6 +1,6 @@
 """What every edge with a keyboard needs: the pager, and questions answered key by key.
 
-A key is one character: `\\r` Enter, `\\x03` Ctrl-C, `\\x7f` Backspace, '' when the keyboard is gone. How keys are read and
+A key is one character (the control keys are named below), or '' when the keyboard is gone. How keys are read and
 text is written is the edge's business.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import os
 import sys
@@ -190,7 +191,8 @@ def save(box: Any, path: Path) -> None:
         part.write_text(text, "utf-8")
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise UsageError(f"--save {path}: {error.strerror}") from None
 
 
@@ -218,6 +220,7 @@ async def _replay(given: argparse.Namespace) -> int:
         with _progress(given.progress, sum(len(lines) for _, lines in sources)) as advance:
             for player.file, lines in sources:
                 await player.play(lines, advance)
+                player.finish()
                 if player.failures and given.stop_on_error:
                     break
         if given.save is not None:
@@ -235,12 +238,12 @@ def _nothing(text: str) -> None:
 
 def _texts(names: Sequence[str]) -> list[tuple[str, str]]:
     """The named files' texts, standard input for `-`; a doubtful comment is warned of. Raises `UsageError`."""
-    from fortish.boot import read_text
+    from fortish.boot import decoded, read_text
     from fortish.check import doubtful_comments
 
     texts = []
     for name in names:
-        text = sys.stdin.buffer.read().decode("utf-8", "replace") if name == "-" else read_text(Path(name))
+        text = decoded(sys.stdin.buffer.read()) if name == "-" else read_text(Path(name))
         for number, line in doubtful_comments(text):
             print(f"{name}:{number}: warning: this comment would be a command: {line}", file=sys.stderr)
         texts.append((name, text))

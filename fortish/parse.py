@@ -126,7 +126,7 @@ def parse(line: str, legal: Iterable[str] | None = None) -> Command | None:
     if "\\\n" in text or "\\\r\n" in text:
         text = _JOINED.sub(lambda m: m.group(1) or "", text)
     words = _word().findall(text)
-    if not words:
+    if not words or not text.startswith(words[0]):  # it begins with a quote that never ends
         raise _unmatched(text)
     verb = resolve_verb(words[0], legal)
     make = _proven.get((verb, len(words) - 1)) or _shape(verb, len(words) - 1)
@@ -337,7 +337,7 @@ class ScriptReader:
 def script_lines(text: str) -> Iterator[Line]:
     """The logical lines of a whole script."""
     joiner = LineJoiner()
-    for raw in text.split("\n"):
+    for raw in text.removesuffix("\n").split("\n") if text else ():
         if line := joiner.feed(raw.removesuffix("\r")):
             yield line
     if line := joiner.close():

@@ -113,6 +113,7 @@ class Player:
     file: str = "-"
     failures: list[Failure] = field(default_factory=list)
     page: Page = field(init=False)
+    _last: tuple[int, str] = (0, "")
 
     def __post_init__(self) -> None:
         self.page = Page(self.session, self.write)
@@ -132,10 +133,19 @@ class Player:
             if progress is not None:
                 progress(1)
 
+    def finish(self) -> None:
+        """A file ends: a quote that is still open in it is a failure, and does not go on in the next one."""
+        if not self.session.waiting:
+            return
+        number, text = self._last
+        self._fail(Typed(number, text), "the input ends inside a quote or behind a backslash")
+        self.session.drop_line()
+
     async def _type(self, typed: Typed, queue: deque[Typed]) -> bool:
         """One line; whether it went well."""
         before = len(self.failures)
         page = self.page
+        self._last = typed.number, typed.text
         if self.echo:
             self.write(f"{self.session.prompt}{typed.text}".rstrip(" ") + "\n")
         page.lines, page.interrupt = 0, typed.interrupt

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from fortish.parse import open_quote
 
-PROMPT = re.compile(r"^((?:[\w.~-]+ )?(?:\([^()]*\) )?[#$]) ?(.*)$")
+PROMPT = re.compile(r"^((?:[\w.~-]+ )?(?:\([^()]*\) )?[#$])(?: (.*))?$")
 HOSTED = re.compile(r"^(?:[\w.~-]+ (?:\([^()]*\) )?|\([^()]+\) )[#$] ")
 ANSWER = re.compile(r"^(.*\(y/n\)) ?([yn])$")
 INTERRUPT = "^C"
@@ -67,8 +67,9 @@ def turns(text: str) -> Iterator[Turn]:
         if found:
             if turn is not None:
                 yield turn
-            turn = Turn(number, found.group(1), [found.group(2)])
-            still_open = open_quote(found.group(2))
+            typed = found.group(2) or ""
+            turn = Turn(number, found.group(1), [typed])
+            still_open = open_quote(typed)
         elif turn is not None:
             _expect(turn, line)
     if turn is not None:

@@ -6,7 +6,8 @@ world leaves as steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
@@ -19,7 +20,7 @@ from fortish.cmdb.schema import Table
 from fortish.cmdb.store import Rows
 from fortish.cmdb.working import check_key
 from fortish.debug import ConsoleDebug
-from fortish.errors import CliError
+from fortish.errors import CliError, FortishError
 from fortish.messages import Text
 from fortish.parse import LineJoiner, complete_word, parse
 from fortish.steps import Ask, Flow, Say
@@ -227,15 +228,18 @@ def _piped(flow: Flow, piped: c.Grep | None) -> Flow:
         yield from flow
         return
     kept: list[str] = []
-    answer: Any = None
+    resume: Callable[[], Any] = lambda: next(flow)  # noqa: E731
     while True:
         try:
-            step = flow.send(answer)
+            step = resume()
         except StopIteration:
             break
+        resume = partial(flow.send, None)
         if isinstance(step, Say):
             kept += step.text.split("\n")
-            answer = None
-        else:
-            answer = yield step
+            continue
+        try:
+            resume = partial(flow.send, (yield step))
+        except FortishError as error:  # a lost link, Ctrl-C: the flow's own business
+            resume = partial(flow.throw, error)
     yield from _say(grep.select(kept, piped))

@@ -11,7 +11,6 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import in_terminal
@@ -22,6 +21,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import Output, create_output
+from prompt_toolkit.output.vt100 import Vt100_Output
 
 from fortish import completion
 from fortish.cmdb.store import GLOBAL, SINGLE
@@ -41,7 +41,7 @@ async def interact(
     session: Session,
     *,
     history: Path | None = None,
-    input: Input | None = None,  # noqa: A002 - prompt_toolkit's own names
+    input: Input | None = None,
     output: Output | None = None,
 ) -> int:
     """Let somebody type at `session` until they leave; returns the exit status.
@@ -49,22 +49,47 @@ async def interact(
     `history` is the file of typed lines (in memory without one). Without `input` and `output` it is the terminal.
     """
     paged = output is not None or sys.stdout.isatty()
-    shell = _Shell(runtime, session, _history(history), input or create_input(), output or create_output(), paged)
+    shell = _Shell(runtime, session, _history(history), input or create_input(), output or _terminal(), paged)
     runtime.consoles.append(shell)
     work = asyncio.create_task(runtime.work())
     try:
         await shell.run()
     finally:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        await _stopped(work)
         runtime.consoles.remove(shell)
         if session.editor.unsaved:
             print(Text.NOT_SAVED(places=_unsaved(session)), file=sys.stderr)
     return 0
 
 
+async def _stopped(work: asyncio.Task[None]) -> None:
+    """Cancel background work, and hear of it if it broke.
+
+    More than once: on Python 3.11 `wait_for` forgets a cancellation that meets the event it waits for.
+    """
+    while not work.done():
+        work.cancel()
+        await asyncio.wait([work], timeout=0.05)
+    if not work.cancelled():
+        work.result()
+
+
+def _terminal() -> Output:
+    """The terminal's output, which is never asked for its cursor's position.
+
+    The answer would come among the keys that are typed ahead, and a terminal that gives none is warned about.
+    """
+    output = create_output()
+    if isinstance(output, Vt100_Output):
+        output.enable_cpr = False
+    return output
+
+
 def _history(path: Path | None) -> History:
-    return InMemoryHistory() if path is None else FileHistory(str(path))
+    if path is None:
+        return InMemoryHistory()
+    path.touch(mode=0o600)  # typed lines hold passwords
+    return FileHistory(str(path))
 
 
 def _unsaved(session: Session) -> str:

@@ -267,8 +267,9 @@ class Editor:
 
     def _check_unused(self, frame: Frame, key: str) -> None:
         users = self.cmdb.users(frame.table.path, key) if frame.child is None else set()
-        if users:
-            raise in_use(len(users))
+        others = {user for user in users if (user.scope, user.path, user.key) != (frame.scope, frame.table.path, key)}
+        if others:
+            raise in_use(len(others))
 
     def delete(self, command: c.Delete) -> Outcome:
         """Remove an entry that nobody names."""
@@ -307,11 +308,15 @@ class Editor:
             frame.child.rows = {k: frame.child.rows[k] for k in order}
             return DONE
         path = frame.table.path
-        changes: list[Change] = [Put(frame.scope, path, new, rows[key]), *self._followers(path, key, new)]
-        self._commit([*changes, Drop(frame.scope, path, key), Order(frame.scope, path, order)])
+        followers = self._followers(path, key, new)
+        old = (frame.scope, path, key)  # an entry may name itself
+        entry = next((put.entry for put in followers if put[:3] == old), rows[key])
+        others = [put for put in followers if put[:3] != old]
+        put = Put(frame.scope, path, new, entry)
+        self._commit([put, *others, Drop(*old), Order(frame.scope, path, order)])
         return DONE
 
-    def _followers(self, path: PathWords, key: str, new: str) -> list[Change]:
+    def _followers(self, path: PathWords, key: str, new: str) -> list[Put]:
         """The entries that name `key`, naming `new`."""
         changes: dict[tuple[str, PathWords, str], Entry] = {}
         for user in self.cmdb.users(path, key):

@@ -167,6 +167,17 @@ def find_attribute(working: Working, typed: str) -> Attribute:
     raise (messages.ambiguous if found else messages.parse_error)(typed)
 
 
+def _may_appear(working: Working, attribute: Attribute) -> bool:
+    """Whether what hides an attribute stands behind it in a printed configuration and was not set yet.
+
+    `show` prints scep-url before enroll-protocol; what is still hidden when it is saved is dropped.
+    """
+    order = list(working.table.attributes)
+    hiding = [n for n, wanted in attribute.when if working.value(n) not in wanted]
+    behind = order.index(attribute.name)
+    return all(name not in working.touched and order.index(name) > behind for name in hiding)
+
+
 def check_key(table: Table, key: str) -> str:
     """A key as it is stored. Raises `CliError`."""
     attribute = table.attributes[table.key]

@@ -45,7 +45,7 @@ class Connection:
         try:
             response = yield from self._on_a_link(method, url, body)
         except LinkLost as lost:
-            yield trace(EstLine.ERROR_BUF, reason=lost.reason)
+            yield trace(EstLine.ERROR_BUF, reason=lost.reason.rstrip("."))
             raise
         except PeerFault as fault:
             yield trace(EstLine.TOO_LARGE, reason=fault.reason)

@@ -71,7 +71,7 @@ def credential_of(box: Box, name: str) -> Credential:
     """A local certificate as TLS client credential. Raises `EnrollFault`."""
     values = box.local(name)
     if values is None or not values["certificate"] or not values["private-key"]:
-        raise EnrollFault(f"'{name}' holds no certificate and key")
+        raise EnrollFault("it does not hold both a certificate and a key")
     if values["password"] is None:
         raise EnrollFault("the password of its private key is not known")
     return Credential(name, values["certificate"], values["private-key"], values["password"])

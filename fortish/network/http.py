@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpcore
@@ -102,24 +104,32 @@ async def perform(ask: Http) -> httpx.Response:
         stream.http = httpcore.AsyncConnectionPool(unused, max_connections=1, network_backend=OneStream(stream))
     timeout = ask.link.peer.timeout
     started = time.monotonic()
+    answer = _Answer()
     try:
         async with asyncio.timeout(timeout):
-            return await _ask(stream.http, ask)
+            return await _ask(stream.http, ask, answer)
     except (TimeoutError, httpcore.TimeoutException):
         spent = round((time.monotonic() - started) * 1000)
         raise LinkLost(f"Operation timed out after {spent} milliseconds with 0 bytes received") from None
     except httpcore.RemoteProtocolError as error:
-        raise LinkLost(_words(str(error)), closed="without sending a response" in str(error)) from error
+        raise LinkLost(_words(str(error)), closed=not answer.begun) from error
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-        raise LinkLost(_alert(str(error)), closed="alert" not in str(error).lower()) from error
+        raise LinkLost(_alert(str(error)), closed=not answer.begun and "alert" not in str(error).lower()) from error
+
+
+@dataclass(slots=True)
+class _Answer:
+    """Whether anything of the response has come: then the request is not sent again."""
+
+    begun: bool = False
 
 
 def _words(reason: str) -> str:
     """What a peer did wrong, as libcurl spells it."""
     if "without sending a response" in reason:
         return "Empty reply from server"
-    if "without sending complete message body" in reason or "incomplete" in reason:
-        return "end of response with bytes missing"
+    if cut := re.search(r"received (\d+) bytes, expected (\d+)", reason):
+        return f"transfer closed with {int(cut[2]) - int(cut[1])} bytes remaining to read"
     return f"Invalid HTTP response: {reason}"
 
 
@@ -132,7 +142,7 @@ def _alert(reason: str) -> str:
     return reason if reason == CLOSED else "Recv failure: Connection reset by peer"
 
 
-async def _ask(pool: httpcore.AsyncConnectionPool, ask: Http) -> httpx.Response:
+async def _ask(pool: httpcore.AsyncConnectionPool, ask: Http, answer: _Answer) -> httpx.Response:
     import httpx
 
     request = ask.request
@@ -140,6 +150,7 @@ async def _ask(pool: httpcore.AsyncConnectionPool, ask: Http) -> httpx.Response:
     async with pool.stream(
         request.method, str(request.url), headers=request.headers.raw, content=request.content
     ) as response:
+        answer.begun = True
         async for chunk in response.aiter_stream():
             body += chunk
             if len(body) > ask.limit:

@@ -18,7 +18,7 @@ PREFIX = re.compile(r"^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d )?(\[\d+\] \w+:)", re.M
 # Lines that no transcript can provoke yet, by name; sorted.
 # fmt: off
 UNPROVOKED = {
-    "CERT_GONE":  "the entry must be deleted while its renewal waits for the server: a transcript is one console in turn",
+    "CERT_GONE":  "the entry must be deleted while its renewal waits for the server: a transcript is one console",
     "CSR_FAILED": "a certificate or key that gets through TLS and then makes no request cannot be set on this box",
     "NOT_SAVED":  "the journal must fail: a transcript's box keeps its configuration in memory",
 }

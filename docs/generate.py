@@ -1,0 +1,184 @@
+"""Writes what the documentation can take from the code: `docs/commands.md` and the list in `docs/attestation.md`.
+
+Run it from a checkout: `python docs/generate.py`. `tests/unit/test_docs.py` checks that the files are up to date.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from fortish import diagnose, execute, get
+from fortish.cmdb import schema
+from fortish.cmdb.schema import Attribute, Table
+from fortish.est.trace import EstLine
+from fortish.hooks import Hook
+from fortish.messages import Origin, Text
+
+HERE = Path(__file__).parent
+MARK = "<!-- From here on written by docs/generate.py -->"
+HOOKS = {"execute": execute.HOOKS, "diagnose": diagnose.HOOKS, "get": get.HOOKS}
+LADDER = {
+    "acted": "fortish does what the attribute says",
+    "kept": "fortish checks, keeps and prints the value; nothing else happens",
+    "refused": "fortish knows the attribute and refuses a value other than its default, in words",
+}
+
+
+def cell(text: object) -> str:
+    """Text that can stand in a table's cell."""
+    return str(text).replace("|", "\\|").replace("\n", " ⏎ ")
+
+
+def code(text: object) -> str:
+    """Text as code in a table's cell."""
+    shown = cell(text)
+    return f"`` {shown} ``" if "`" in shown else f"`{shown}`"
+
+
+def rows(head: Iterable[str], body: Iterable[Iterable[str]]) -> Iterator[str]:
+    """A table."""
+    names = list(head)
+    yield f"| {' | '.join(names)} |"
+    yield f"|{'---|' * len(names)}"
+    for row in body:
+        yield f"| {' | '.join(row)} |"
+    yield ""
+
+
+# --- attestation ----------------------------------------------------------------------------------------------------
+
+
+def printed() -> Iterator[tuple[str, Origin, str]]:
+    """Every printed text: its name in the code, its mark, itself."""
+    for text in Text:
+        yield f"Text.{text.name}", text.origin, text.template
+    for line in EstLine:
+        yield f"EstLine.{line.name}", line.origin, f"[{line.number}] {line.function}: {line.text}"
+
+
+def attestation(present: str) -> str:
+    """`attestation.md`: the hand-written part of what is `present`, then the list."""
+    by_hand = present.partition(MARK)[0].rstrip("\n")
+    lines = [by_hand, "", MARK, "", "## Every printed text", ""]
+    every = list(printed())
+    for origin in Origin:
+        found = [(name, text) for name, mark, text in every if mark is origin]
+        lines += [f"### {origin.value}: {len(found)} texts", ""]
+        lines += rows(("name", "text"), ((code(name), code(text)) for name, text in found))
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+def raw(path: tuple[str, ...]) -> dict[str, Any]:
+    """A table's file as it stands, since an attribute does not carry the level that it came with."""
+    return tomllib.loads(schema.ROOT.joinpath(*path).with_suffix(".toml").read_text("utf-8"))
+
+
+def commands() -> str:
+    """`commands.md`."""
+    known = schema.Schema()
+    tables = [(path, known.table(path)) for path in known.paths()]
+    lines = [
+        "# Command reference",
+        "",
+        "Written by `docs/generate.py` from the hook tables and the schema.",
+        "",
+        *support([table for _, table in tables if table is not None]),
+    ]
+    for verb, hooks in HOOKS.items():
+        lines += [f"## {verb}", ""]
+        for hook in hooks.values():
+            lines += of_hook(verb, hook)
+    lines += ["## config", ""]
+    for path, table in tables:
+        assert table is not None
+        lines += of_table(table, raw(path))
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def walk(table: Table) -> Iterator[Attribute]:
+    """The attributes of a table and of the tables inside it."""
+    for attribute in table.attributes.values():
+        if attribute.child is None:
+            yield attribute
+        else:
+            yield from walk(attribute.child)
+
+
+def support(tables: Iterable[Table]) -> list[str]:
+    """The support ladder, counted."""
+    counted = [(table, Counter(attribute.support for attribute in walk(table))) for table in tables]
+    total = sum((count for _, count in counted), Counter[str]())
+    lines = ["## Support ladder", "", "Child tables are counted with the table that they are in.", ""]
+    lines += rows(("rung", "means", "attributes"), ((rung, LADDER[rung], str(total[rung])) for rung in LADDER))
+    body = ((code(" ".join(table.path)), *(str(count[rung]) for rung in LADDER)) for table, count in counted)
+    return [*lines, *rows(("table", *LADDER), body)]
+
+
+def of_hook(verb: str, hook: Hook) -> Iterator[str]:
+    """One command."""
+    yield f"### `{verb} {hook.words}`"
+    yield ""
+    yield hook.help
+    yield ""
+    if hook.parameters:
+        body = (
+            (str(n), code(p.name), p.type, bounds(p), "yes" if n <= hook.needs else "no", cell(p.help))
+            for n, p in enumerate(hook.parameters, 1)
+        )
+        yield from rows(("#", "parameter", "type", "limits", "must be given", "help"), body)
+
+
+def of_table(table: Table, found: dict[str, Any]) -> Iterator[str]:
+    """One table or singleton, and those inside it."""
+    kind = f"Table with key `{table.key}`" if table.is_table else "Singleton"
+    yield f"### `config {' '.join(table.path)}`"
+    yield ""
+    yield f"{table.help} {kind}, scope {table.scope}."
+    yield ""
+    given = {row["name"]: row for row in found.get("attribute", ())}
+    body = (of_attribute(attribute, given[attribute.name]) for attribute in table.attributes.values())
+    yield from rows(("attribute", "type", "limits", "default", "since", "shown when", "support", "help"), body)
+    for name, child in table.children.items():
+        yield from of_table(child, given[name])
+
+
+def of_attribute(attribute: Attribute, given: dict[str, Any]) -> tuple[str, ...]:
+    """One row."""
+    default = "" if attribute.default in (None, "") else code(attribute.default)
+    when = [f"{name} is {' or '.join(values)}" for name, values in attribute.when]
+    when += ["it is set"] if attribute.when_set else []
+    notes = [cell(attribute.help)]
+    notes += ["Read-only."] if attribute.readonly else []
+    notes += ["Mandatory."] if attribute.mandatory else []
+    support_ = "" if attribute.child is not None else attribute.support
+    name, since = code(attribute.name), str(given.get("since", ""))
+    return name, attribute.type, bounds(attribute), default, since, cell(", ".join(when)), support_, " ".join(notes)
+
+
+def bounds(attribute: Attribute) -> str:
+    """What a value may be: its longest length, its range, its choices, what it refers to."""
+    if attribute.choices:
+        return cell(", ".join(choice.name for choice in attribute.choices))
+    if attribute.refs:
+        return cell(" or ".join(" ".join(path) for path in attribute.refs))
+    if attribute.type == "integer":
+        return f"{attribute.low} to {attribute.high}"
+    return f"{attribute.size} characters" if attribute.size else ""
+
+
+def generated() -> dict[Path, str]:
+    """Every generated file as it must be."""
+    attested = HERE / "attestation.md"
+    return {attested: attestation(attested.read_text("utf-8")), HERE / "commands.md": commands()}
+
+
+if __name__ == "__main__":
+    for path, text in generated().items():
+        path.write_text(text, "utf-8")
