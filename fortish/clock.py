@@ -51,10 +51,11 @@ class HostClock:
         """Wait until `due`, or until `wake` is set. The clock may be moved meanwhile: whoever moves it sets `wake`."""
         wake = wake or asyncio.Event()
         while (left := due - self.now()) > 0 and not wake.is_set():
-            try:
-                await asyncio.wait_for(wake.wait(), min(left, 3600))
-            except TimeoutError:
-                continue
+            woken = asyncio.ensure_future(wake.wait())
+            try:  # not wait_for: on Python 3.11 it may swallow a cancellation that meets the event
+                await asyncio.wait({woken}, timeout=min(left, 3600))
+            finally:
+                woken.cancel()
 
 
 class VirtualClock:

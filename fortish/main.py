@@ -107,6 +107,7 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="failures only, as file:line: message")
     parser.add_argument("--stop-on-error", action="store_true", help="stop at the first failure")
     parser.add_argument("--yes", action="store_true", help="answer every question with y")
+    parser.add_argument("--keep-unknown", action="store_true", help="keep what the schema does not know, as text")
     parser.add_argument("--progress", action="store_true", help="a progress bar on standard error")
 
 
@@ -213,6 +214,7 @@ async def _replay(given: argparse.Namespace) -> int:
         sources.append(("-c", [Typed(number, line) for number, line in enumerate(given.lines, 1)]))
     runtime = boot(_options(given, frozen=given.network != "real"))
     session = Session(runtime.box)
+    session.editor.keep_unknown = given.keep_unknown
     write: Callable[[str], object] = _nothing if given.quiet else sys.stdout.write
     player = Player(runtime, session, write, yes=given.yes, stop=given.stop_on_error)
     gc.disable()  # a replay makes values, not cycles

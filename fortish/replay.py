@@ -132,6 +132,7 @@ class Player:
                 return
             if progress is not None:
                 progress(1)
+        await self.runtime.settle(SETTLE)
 
     def finish(self) -> None:
         """A file ends: a quote that is still open in it is a failure, and does not go on in the next one."""

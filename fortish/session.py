@@ -159,6 +159,8 @@ class Session:
             table = cmdb.schema.table(path)
             assert table is not None
             yield from render.show_table(cmdb, table, cmdb.rows(cmdb.scope_of(table, self.vdom), path), full)
+        for kept in cmdb.unknown.values():
+            yield from kept.lines
 
     def _tree(self, words: c.Words) -> Iterator[str]:
         if not words and not self.editor.frames:

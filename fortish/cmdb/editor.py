@@ -15,6 +15,7 @@ from fortish import messages
 from fortish.cmdb.schema import PathWords, Schema, Table
 from fortish.cmdb.store import SINGLE, Change, Cmdb, Drop, Entry, Order, Put, Rows
 from fortish.cmdb.types import TYPES
+from fortish.cmdb.unknown import Block, text
 from fortish.cmdb.working import ChildRows, Working, check_key, find_attribute, in_use
 from fortish.errors import CliError, StorageFault
 from fortish.messages import Text
@@ -32,6 +33,10 @@ LEGAL: dict[str, tuple[str, ...]] = {
                   "abort", "end", "exit", "quit"),
 }
 # fmt: on
+
+
+# Inside a block that is kept as text every configuration verb is.
+KEEPING = tuple(dict.fromkeys((*LEGAL["table"], *LEGAL["entry"])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +87,15 @@ def _continues(schema: Schema, path: PathWords, rest: tuple[str, ...]) -> bool:
 
 
 class Editor:
-    """Applies configuration verbs for one administrator."""
+    """Applies configuration verbs for one administrator.
+
+    `keep_unknown`: what the schema does not know is kept as text and not refused.
+    """
 
     def __init__(self, cmdb: Cmdb, vdom: str = "root") -> None:
         self.cmdb, self.vdom = cmdb, vdom
+        self.keep_unknown = False
+        self._block: Block | None = None
         self.frames: list[Frame] = []
 
     # --- where we stand ---
@@ -103,7 +113,7 @@ class Editor:
     @property
     def legal(self) -> tuple[str, ...]:
         """The verbs that may be used here."""
-        return LEGAL[self.kind]
+        return KEEPING if self._block is not None else LEGAL[self.kind]
 
     def rows(self, frame: Frame) -> Rows:
         """The rows of a table frame."""
@@ -118,8 +128,51 @@ class Editor:
 
     def apply(self, command: c.Command) -> Outcome:
         """Carry out one configuration verb. Raises `CliError`; then nothing has changed but where we stand."""
-        verb = _VERBS[type(command)]
-        return verb(self, command)
+        if self._block is not None:
+            self._keep(command)
+            return DONE
+        try:
+            return _VERBS[type(command)](self, command)
+        except CliError:
+            if not self.keep_unknown or not self._unknown(command):
+                raise
+            return DONE
+
+    # --- what the schema does not know ---
+
+    def _unknown(self, command: c.Command) -> bool:
+        """Keep a block or an attribute whose name is not known; whether it was one."""
+        match command:
+            case c.Config(path):
+                working = self.frame.working if self.frame else None
+                known = working.table.attributes if working else {}
+                if path[0] in known or (working is None and self._resolves(path)):
+                    return False
+                self._block = Block(text(command))
+                return True
+            case c.Set(name, values) if name not in (working := self._working()).table.attributes:
+                working.put(name, values)
+                return True
+            case c.Unset(name):
+                return name not in self._working().table.attributes
+        return False
+
+    def _resolves(self, path: PathWords) -> bool:
+        try:
+            return bool(resolve_path(self.cmdb.schema, path))
+        except CliError:
+            return False
+
+    def _keep(self, command: c.Command) -> None:
+        block = self._block
+        assert block is not None
+        if not block.take(command):
+            return
+        self._block = None
+        if self.frame is None:
+            self.cmdb.unknown[block.head] = block.kept()
+        else:
+            self._working().put(block.head, block.kept())
 
     def confirm(self, outcome: Outcome) -> Outcome:
         """The question of `outcome` was answered with yes."""

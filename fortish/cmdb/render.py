@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fortish.cmdb import unknown
 from fortish.cmdb.schema import Attribute, Table
 from fortish.cmdb.store import SINGLE, Cmdb, Entry, Rows
 from fortish.cmdb.types import TYPES
@@ -87,6 +88,9 @@ def _show_values(reading: Reading, full: bool, depth: int) -> Iterator[str]:
             line = _set_line(reading, attribute, full)
             if line:
                 yield INDENT * depth + line
+    for name, value in reading.entry.values.items():
+        if name not in reading.table.attributes:
+            yield from (INDENT * depth + line for line in unknown.show(name, value))
 
 
 def _set_line(reading: Reading, attribute: Attribute, full: bool) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from fortish.cmdb.schema import Attribute, PathWords, Schema, Table, words
 from fortish.cmdb.types import TYPES, default
+from fortish.cmdb.unknown import Kept
 
 GLOBAL = "global"
 SINGLE = ""  # the key under which a singleton's values stand
@@ -100,6 +101,7 @@ class Cmdb:
         self.schema = schema
         self.journal: Journal = journal or Forgetful()
         self.generation = 0
+        self.unknown: dict[str, Kept] = {}
         self.firmware_defaults: dict[tuple[PathWords, str], Any] = {}
         self._tables: dict[tuple[str, PathWords], Rows] = {}
         self._users: dict[tuple[PathWords, str], set[User]] = {}

@@ -158,7 +158,7 @@ def find_attribute(working: Working, typed: str) -> Attribute:
     settable = working.table.settable
     exact = settable.get(typed)
     if exact is not None:
-        if not exact.when or exact.when_set or working.visible(exact):
+        if not exact.when or exact.when_set or working.visible(exact) or _may_appear(working, exact):
             return exact
         raise messages.parse_error(typed)  # hidden; it never stands for a longer name
     found = [a for name, a in settable.items() if name.startswith(typed) and (a.when_set or working.visible(a))]
