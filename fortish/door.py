@@ -87,6 +87,8 @@ class Administrator:
         player = Player(self._appliance.runtime, self._session, pieces.append, echo=echo)
         try:
             await player.play(lines)
+            if echo:
+                await player.settle()
         finally:
             player.close()
         return Played("".join(pieces), player.failures)

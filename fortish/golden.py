@@ -35,6 +35,7 @@ MASKS: tuple[tuple[re.Pattern[str], str], ...] = tuple((re.compile(pattern), mas
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {1,2}GMT",            "<time>"),
     (r"date=\d{4}-\d\d-\d\d time=\d\d:\d\d:\d\d",           "date=<date> time=<time>"),
     (r"Content-Length: \d+",                                "Content-Length: <length>"),
+    (r"with \d+ bytes remaining",                           "with <n> bytes remaining"),
     (r"passwd:[0-9a-f]{62}$",                               "passwd:<password>"),
     (r"time=\d+\.\d ms",                                    "time=<ms> ms"),
     (r"min/avg/max = [\d.]+/[\d.]+/[\d.]+ ms",              "min/avg/max = <ms> ms"),

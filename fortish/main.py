@@ -225,6 +225,7 @@ async def _replay(given: argparse.Namespace) -> int:
                 player.finish()
                 if player.failures and given.stop_on_error:
                     break
+        await player.settle()
         if given.save is not None:
             save(runtime.box, given.save)
     finally:

@@ -120,6 +120,7 @@ class Text(Enum):
     NO_CA                 = I, "CA certificate '{name}' does not exist."
     NO_CLIENT_CERT        = I, "Local certificate '{name}' does not exist."
     NO_SRP                = O, "TLS-SRP is not supported yet: leave out the TLS-SRP user and password."
+    NO_SRP_RENEWAL        = O, "TLS-SRP is not supported yet, and the certificate has est-srp settings"
     NO_SOURCE             = O, "Source IP {address} is not an address of this box's interfaces."
     # debug
     DEBUG_ON_FOR          = D, "Debug messages will be on for {minutes} minutes."

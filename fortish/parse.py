@@ -20,6 +20,7 @@ from fortish.errors import CliError
 from fortish.messages import Text
 
 BLANK = " \t\r\n\f\v"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ESCAPED = re.compile(r"\\([\"'\\])")
 _PIECE = re.compile(r"""([^"'\\]++)|"((?:[^"\\]++|\\.)*+)"|'([^']*+)'|\\(.?)""", re.DOTALL)
 _JOINED = re.compile(r"""("(?:[^"\\]|\\.)*"|'[^']*'|\\[^\r\n])|\\\r?\n""", re.DOTALL)
@@ -130,7 +131,7 @@ def parse(line: str, legal: Iterable[str] | None = None) -> Command | None:
         raise _unmatched(text)
     verb = resolve_verb(words[0], legal)
     make = _proven.get((verb, len(words) - 1)) or _shape(verb, len(words) - 1)
-    if make is not None:
+    if make is not None and not ("|" in text and any(word[0] == "|" for word in words)):
         if '"' not in text and "'" not in text and "\\" not in text:
             return make(tuple(words[1:]))
         if open_quote(text) is None:
@@ -319,6 +320,8 @@ class ScriptReader:
 
     def close(self) -> list[Line]:
         """What the input ends with: a last line without an end, a quote never closed."""
+        if not self._started and self._rest == BYTE_ORDER_MARK:
+            self._rest = b""
         lines = [self._joiner.feed(self._decode(self._rest))] if self._rest else []
         self._rest = b""
         return [line for line in [*lines, self._joiner.close()] if line]
@@ -326,7 +329,7 @@ class ScriptReader:
     def _decode(self, raw: bytes) -> str:
         if not self._started:
             self._started = True
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
+            raw = raw.removeprefix(BYTE_ORDER_MARK)
         raw = raw.removesuffix(b"\r")
         try:
             return raw.decode("utf-8")

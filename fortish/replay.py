@@ -132,6 +132,9 @@ class Player:
                 return
             if progress is not None:
                 progress(1)
+
+    async def settle(self) -> None:
+        """The end of the input: what falls due soon is done, wherever the administrator stands."""
         await self.runtime.settle(SETTLE)
 
     def finish(self) -> None:

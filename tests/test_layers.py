@@ -98,7 +98,7 @@ def test_heavy_libraries_stay_in_their_rooms() -> None:
 
 FLOWS = {
     "cacerts", "certs_only", "compute", "csrattrs", "dial", "est_simple_enroll", "est_simple_reenroll", "exchange",
-    "import_authorities", "set_auth", "simpleenroll", "simplereenroll",
+    "take_authorities", "set_auth", "simpleenroll", "simplereenroll",
 }  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def read_integer(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> 
     if not (word.isascii() and word.isdecimal()):
         reason = Text.BAD_INTEGER(value=word)
         raise messages.value_error(word, -651, reason)
-    if not attribute.low <= int(word) <= attribute.high and int(word) != attribute.default:
+    if not attribute.low <= int(word) <= attribute.high and int(word) != default(attribute):
         raise _refuse(attribute, word, -650)
     return int(word)
 

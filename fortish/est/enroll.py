@@ -1,7 +1,7 @@
 """Enrollment, renewal and CA import: the operations in the documented order, and what is kept of them.
 
-A failure at any point leaves the configuration as it was. The configuration is written last, in one commit, onto the
-entry as it is by then.
+A failure at any point leaves the configuration as it was. It is written last, in one commit: the received CA
+certificates with the certificate, onto the entry as it is by then.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from fortish.box import CA, LOCAL, Box
 from fortish.cmdb.checks import random_password
 from fortish.cmdb.secrets import seal
-from fortish.cmdb.store import GLOBAL, Entry, Put
+from fortish.cmdb.store import GLOBAL, Change, Entry, Put
 from fortish.errors import FortishError, LinkLost, PeerFault, StorageFault
 from fortish.est import operations, wire
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext, reconstruct
 from fortish.est.trace import EstLine, dump, trace
+from fortish.messages import Text
 from fortish.pki import chains, keys, names, pem, requests, text
 from fortish.pki.faults import PkiFault
 from fortish.steps import Credential, Step, Trust, compute
@@ -113,7 +114,7 @@ def est_simple_enroll(box: Box, context: EstContext, algorithm: keys.Algorithm) 
     connection = yield from set_auth(box, context, http=True)
     try:
         received = yield from operations.cacerts(connection)
-        yield from import_authorities(box, context, received)
+        authorities = yield from take_authorities(box, context, received)
     except (LinkLost, PeerFault, EnrollFault) as fault:
         yield trace(EstLine.NO_CA_CERTS, code=-1)
         raise EnrollFault(fault.reason) from None
@@ -126,7 +127,7 @@ def est_simple_enroll(box: Box, context: EstContext, algorithm: keys.Algorithm) 
     yield trace(EstLine.SIMPLE_ENROLL)
     try:
         issued = yield from _post_new(connection, context, algorithm, received, box_time(box))
-        yield from _keep_new(box, context, issued)
+        yield from _keep_new(box, context, issued, authorities)
     except (LinkLost, PeerFault, EnrollFault) as fault:
         yield from _ended(EstLine.ENROLL_RET, -1)
         raise EnrollFault(fault.reason) from None
@@ -191,8 +192,8 @@ def choose(
     return certificate
 
 
-def _keep_new(box: Box, context: EstContext, issued: Issued) -> Ended:
-    """Write the new entry: certificate, key, and the settings a renewal will need."""
+def _keep_new(box: Box, context: EstContext, issued: Issued, authorities: list[x509.Certificate]) -> Ended:
+    """Write the new entry, with certificate, key and the settings a renewal will need; and the CA certificates."""
     password = context.password or random_password()
     values: dict[str, Any] = {
         "password": seal(password),
@@ -210,18 +211,18 @@ def _keep_new(box: Box, context: EstContext, issued: Issued) -> Ended:
         "est-srp-password": seal(context.srp_password) if context.srp_password else None,
         "source-ip": context.source_ip,
     }
-    yield from _save(box, context.name, {name: value for name, value in values.items() if value}, fresh=True)
+    entry = Entry({name: value for name, value in values.items() if value})
+    yield from _save(box, context.name, [*authority_changes(box, context, authorities), _put(context.name, entry)])
 
 
-def _save(box: Box, name: str, values: dict[str, Any], *, fresh: bool) -> Ended:
-    """Put `values` onto the entry as it is now. Raises `EnrollFault`: it is gone, or could not be stored."""
-    entry = box.cmdb.entry(GLOBAL, LOCAL, name)
-    if entry is None and not fresh:
-        yield trace(EstLine.CERT_GONE, name=name)
-        raise EnrollFault(f"certificate '{name}' no longer exists")
-    kept = entry.values if entry is not None and not fresh else {}
+def _put(name: str, entry: Entry) -> Put:
+    return Put(GLOBAL, LOCAL, name, entry)
+
+
+def _save(box: Box, name: str, changes: list[Change]) -> Ended:
+    """Keep what an enrollment has brought, in one commit. Raises `EnrollFault`: it could not be stored."""
     try:
-        box.cmdb.commit([Put(GLOBAL, LOCAL, name, Entry({**kept, **values}))])
+        box.cmdb.commit(changes)
     except StorageFault as fault:
         yield trace(EstLine.NOT_SAVED, reason=fault.reason)
         raise EnrollFault(f"it could not be stored: {fault.reason}") from None
@@ -232,19 +233,27 @@ def _save(box: Box, name: str, values: dict[str, Any], *, fresh: bool) -> Ended:
 # --- CA certificates ------------------------------------------------------------------------------------------------
 
 
-def import_authorities(box: Box, context: EstContext, received: list[x509.Certificate]) -> Ended:
-    """Keep the CA certificates of a verified server (RFC 7030 section 4.1.3).
+def take_authorities(
+    box: Box, context: EstContext, received: list[x509.Certificate]
+) -> Generator[Step, Any, list[x509.Certificate]]:
+    """The CA certificates of a verified server that may be kept, and trusted from now on (RFC 7030 section 4.1.3).
 
-    One already in the store only learns where it came from; a new one becomes the next `G_CA_Cert_N`. What is no CA, or
-    does not chain to a root that was received or is held, is passed over. Raises `EnrollFault`.
+    What is no CA, or does not chain to a root that was received or is held, is passed over. They are stored when the
+    enrollment has succeeded (`authority_changes`). Raises `EnrollFault`.
     """
-    held = {pem.pem(pem.certificate(text_)): name for name, text_ in box.authorities().items()}
-    changes: list[Any] = []
     usable = yield from _usable(box, received)
-    kept = []
+    if not context.trust_name:
+        context.anchors = tuple(dict.fromkeys((*context.anchors, *map(pem.pem, usable))))
+    yield trace(EstLine.CAS_IMPORTED)
+    return usable
+
+
+def authority_changes(box: Box, context: EstContext, usable: list[x509.Certificate]) -> list[Change]:
+    """What stores CA certificates: one already held only learns where it came from, a new one gets the next name."""
+    held = {pem.pem(pem.certificate(text_)): name for name, text_ in box.authorities().items()}
+    changes: list[Change] = []
     for certificate in usable:
         body = pem.pem(certificate)
-        kept.append(body)
         name = held.get(body)
         if name is not None:
             entry = box.cmdb.entry(GLOBAL, CA, name)
@@ -252,17 +261,9 @@ def import_authorities(box: Box, context: EstContext, received: list[x509.Certif
             if entry.values.get("est-url") != context.url:
                 changes.append(Put(GLOBAL, CA, name, Entry({**entry.values, "est-url": context.url}, entry.children)))
             continue
-        name = next_name(box, (change.key for change in changes))
+        name = next_name(box, (change.key for change in changes if isinstance(change, Put)))
         changes.append(Put(GLOBAL, CA, name, new_authority(context, body)))
-    try:
-        if changes:
-            box.cmdb.commit(changes)
-    except StorageFault as fault:
-        yield trace(EstLine.NOT_SAVED, reason=fault.reason)
-        raise EnrollFault(f"the CA certificates could not be stored: {fault.reason}") from None
-    if not context.trust_name:
-        context.anchors = tuple(dict.fromkeys((*context.anchors, *kept)))
-    yield trace(EstLine.CAS_IMPORTED)
+    return changes
 
 
 def _usable(box: Box, received: list[x509.Certificate]) -> Generator[Step, Any, list[x509.Certificate]]:
@@ -333,6 +334,8 @@ def _reconstructed(box: Box, name: str) -> Generator[Step, Any, tuple[EstContext
     try:
         if values is None:
             raise EnrollFault(f"certificate '{name}' does not exist")
+        if values["est-srp-username"] or values["est-srp-password"]:
+            raise EnrollFault(Text.NO_SRP_RENEWAL())
         context = reconstruct(name, values)
         trust_of(box, context, values["est-server-cert"])
     except (EnrollFault, ValueError, KeyError) as error:
@@ -361,7 +364,11 @@ def _renew(box: Box, connection: Connection, values: dict[str, Any]) -> Ended:
     renewed: dict[str, Any] = {"certificate": pem.pem(certificate)}
     if values.get("est-regeneration-method") == "create-new-key":
         renewed["private-key"] = keys.encrypted_pem(key, values["password"])
-    yield from _save(box, context.name, renewed, fresh=False)
+    entry = box.cmdb.entry(GLOBAL, LOCAL, context.name)
+    if entry is None:
+        yield trace(EstLine.CERT_GONE, name=context.name)
+        raise EnrollFault(f"certificate '{context.name}' no longer exists")
+    yield from _save(box, context.name, [_put(context.name, Entry({**entry.values, **renewed}))])
 
 
 def _next_key(values: dict[str, Any]) -> Generator[Step, Any, keys.PrivateKey]:

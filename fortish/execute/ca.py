@@ -8,7 +8,15 @@ from fortish.cmdb.store import GLOBAL, Change, Put
 from fortish.commands import Arguments, Here
 from fortish.errors import LinkLost, PeerFault, StorageFault
 from fortish.est import operations
-from fortish.est.enroll import EnrollFault, import_authorities, new_authority, next_name, set_auth, trust_of
+from fortish.est.enroll import (
+    EnrollFault,
+    authority_changes,
+    new_authority,
+    next_name,
+    set_auth,
+    take_authorities,
+    trust_of,
+)
 from fortish.execute.est import context_of
 from fortish.messages import Text
 from fortish.pki import chains, pem
@@ -23,12 +31,15 @@ def import_tftp(here: Here, arguments: Arguments) -> Flow:
         body = yield from exchange(TftpGet(server, name))
     except LinkLost as lost:
         raise messages.failed(-28, Text.TFTP_FAILED(name=name, server=server, reason=lost.reason)) from None
-    changes = _changes(here.box, body)
+    _commit(here.box, _changes(here.box, body))
+    yield Say(Text.DONE())
+
+
+def _commit(box: Box, changes: list[Change]) -> None:
     try:
-        here.box.cmdb.commit(changes)
+        box.cmdb.commit(changes)
     except StorageFault as fault:
         raise messages.failed(1, Text.NOT_STORED(reason=fault.reason)) from None
-    yield Say(Text.DONE())
 
 
 def _changes(box: Box, body: bytes) -> list[Change]:
@@ -57,7 +68,8 @@ def import_est(here: Here, arguments: Arguments) -> Flow:
     try:
         connection = yield from set_auth(box, context, http=True)
         received = yield from operations.cacerts(connection)
-        yield from import_authorities(box, context, received)
+        usable = yield from take_authorities(box, context, received)
     except (LinkLost, PeerFault, EnrollFault) as fault:
         raise messages.failed(1, Text.EST_CA_FAILED(reason=fault.reason)) from None
+    _commit(box, authority_changes(box, context, usable))
     yield Say(Text.DONE())

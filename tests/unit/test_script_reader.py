@@ -17,13 +17,13 @@ CORPUS = [
     "\n",
     "config system global\nset hostname a\nend\n",
     "config system global\r\nset hostname a\r\nend\r\n",
-    "config system global\n    set hostname \"a\nb\nc\"\nend",
+    'config system global\n    set hostname "a\nb\nc"\nend',
     "set a \\\n  b \\\n  c\nend\n",
     "# comment with a ' quote\nset a 'x\n# data\ny'\n",
     'set a "never\nclosed\n',
     "set a b\\",
-    "set a \"é€😀\u00a0\"\n\n\n# Zoë\n",
-    'set a "x\\\ny"\nset b \'\\\'\nend\n',
+    'set a "é€😀\u00a0"\n\n\n# Zoë\n',
+    "set a \"x\\\ny\"\nset b '\\'\nend\n",
     'set a "one" \'t\nwo\' \\\n"th\nree"\nnext\n',
 ]
 
@@ -99,7 +99,9 @@ def test_commands_carry_the_number_of_their_first_line_and_refusals_stand_in_pla
     assert refused == [6, 10]
 
 
-@given(st.lists(st.sampled_from(["end", "set a 'x\ny'", "# c", "", "set a b \\\n c", "bad", 'set a "\n\n"']), max_size=8))
+@given(
+    st.lists(st.sampled_from(["end", "set a 'x\ny'", "# c", "", "set a b \\\n c", "bad", 'set a "\n\n"']), max_size=8)
+)
 def test_a_command_stands_at_the_line_it_is_said_to_stand_at(blocks: list[str]) -> None:
     text = "\n".join(blocks)
     rows = text.split("\n")

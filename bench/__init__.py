@@ -1,0 +1,1 @@
+"""How long fortish takes, with something comparable beside it: `python -m bench`. Nothing is asserted."""
