@@ -36,10 +36,13 @@ def test_a_finding_points_at_the_refused_word(text: str, line: int, column: int,
 
 
 def test_a_script_without_faults_has_no_findings_and_earlier_entries_count() -> None:
-    assert found(
-        "config system interface\nedit a\nnext\nedit b\nset type vlan\nset interface a\nset vlanid 2\nnext\nend\n"
-        "execute ping x\ndiagnose debug enable\nget system status\n"
-    ) == []
+    assert (
+        found(
+            "config system interface\nedit a\nnext\nedit b\nset type vlan\nset interface a\nset vlanid 2\nnext\nend\n"
+            "execute ping x\ndiagnose debug enable\nget system status\n"
+        )
+        == []
+    )
 
 
 def test_an_answer_behind_a_question_is_no_command() -> None:
@@ -48,7 +51,7 @@ def test_an_answer_behind_a_question_is_no_command() -> None:
 
 
 def test_a_quote_that_a_screen_copy_never_closes_is_found_at_its_line() -> None:
-    text = "FGT # get system status\nVersion: 1\n\nFGT # config system global\nFGT (global) # set hostname \"x\n"
+    text = 'FGT # get system status\nVersion: 1\n\nFGT # config system global\nFGT (global) # set hostname "x\n'
     assert [finding.line for finding in found(text)] == [5]
 
 
