@@ -364,7 +364,8 @@ def test_purge_asks_and_then_clears_the_table(editor: Editor, box: Box) -> None:
 
 
 VERBS = st.sampled_from(
-    ["config system interface", "config system ntp", "set type custom", "set secondary-IP enable", "config ntpserver", "set secondary-IP enable", "config secondaryip", "config system alias",
+    ["config system interface", "config system ntp", "set type custom", "set secondary-IP enable", "config ntpserver",
+     "set secondary-IP enable", "config secondaryip", "config system alias",
      "edit port1", "edit a", "edit 0", "edit 1", "set alias x", "set server y", "set vrf 3", "set vrf q", "unset alias",
      "next", "end", "abort", "delete a", "delete 1", "rename a to b", "clone port1 to a", "move a before port1",
      "append allowaccess ping", "unselect allowaccess ping", "exit", "set command z"]
@@ -377,7 +378,7 @@ def test_any_lines_leave_a_consistent_editor_and_index(lines: list[str]) -> None
     box = Box.new(VirtualClock(0.0))
     editor = Editor(box.cmdb)
     for line in lines:
-        before = {key: entry for key, entry in box.cmdb.rows(GLOBAL, INTERFACE).items()}
+        before = dict(box.cmdb.rows(GLOBAL, INTERFACE))
         try:
             run(editor, line)
         except CliError as error:

@@ -328,7 +328,7 @@ def test_every_settable_attribute_alone_is_taken_or_hidden_and_comes_back() -> N
         lines = [f"config {' '.join(path)}", *(["edit x1"] if table.is_table else [])]
         for name, attribute in table.settable.items():
             if attribute.type == "option" and attribute.support != "refused":
-                choice = random.Random(name).choice(attribute.choices).name  # noqa: S311
+                choice = random.Random(name).choice(attribute.choices).name
                 lines.append(f"set {name} {choice}")
             elif attribute.type == "integer":
                 lines.append(f"set {name} {attribute.high}")
