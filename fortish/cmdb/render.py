@@ -82,8 +82,9 @@ def _show_values(reading: Reading, full: bool, depth: int) -> Iterator[str]:
     for attribute in reading.visible():
         if attribute.child is not None:
             rows = reading.entry.children.get(attribute.name, {})
-            if full or any(row.values or row.children for row in rows.values()) or (rows and attribute.child.is_table):
-                yield from show_table(reading.cmdb, attribute.child, rows, full, depth)
+            block = list(show_table(reading.cmdb, attribute.child, rows, full, depth)) if rows or full else []
+            if full or len(block) > 2:  # more than `config` and `end`
+                yield from block
         elif attribute.name != reading.table.key and (reading.table.path, attribute.name) not in COMPUTED:
             line = _set_line(reading, attribute, full)
             if line:

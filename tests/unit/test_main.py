@@ -186,7 +186,7 @@ def test_a_doubtful_comment_is_warned_of(tmp_path: Path, capsys: Capture) -> Non
 
 
 def test_the_firmwares_are_listed(capsys: Capture) -> None:
-    assert left(["replay", "-c", "x", "--firmware", "list"]) == 0
+    assert main(["replay", "-c", "x", "--firmware", "list"]) == 0
     assert "fortigate-7.6" in capsys.readouterr().out
 
 

@@ -11,7 +11,7 @@ from fortish.box import FIRMWARES, Box
 from fortish.clock import VirtualClock
 from fortish.cmdb.editor import CONFIGURES, Editor
 from fortish.cmdb.schema import Attribute, Table
-from fortish.cmdb.store import Entry
+from fortish.cmdb.store import Drop, Entry
 from fortish.errors import CliError
 from fortish.parse import parse, parse_script, quote
 from fortish.session import Session
@@ -19,6 +19,17 @@ from fortish.session import Session
 
 def new(firmware: str = "fortigate-7.6") -> Box:
     return Box.new(VirtualClock(0.0), firmware)
+
+
+def blank(firmware: str) -> Box:
+    """A box without what it holds from the factory."""
+    box = new(firmware)
+    for path in box.cmdb.schema.paths():
+        table = box.cmdb.schema.table(path)
+        assert table is not None
+        scope = box.cmdb.scope_of(table, "root")
+        box.cmdb.commit([Drop(scope, path, key) for key in list(box.cmdb.rows(scope, path))])
+    return box
 
 
 def load(box: Box, text: str) -> None:
@@ -69,7 +80,7 @@ def _stated(box: Box, table: Table, entry: Entry) -> Entry:
 
 def comes_back(box: Box) -> None:
     text = shown(box)
-    fresh = new(box.firmware.name)
+    fresh = blank(box.firmware.name)
     load(fresh, text)
     assert content(fresh) == content(box)
     assert shown(fresh) == text
