@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fortish.box import CA, DEFAULT_FIRMWARE, FIRMWARES, SYSTEM_GLOBAL, Box
+from fortish.box import CA, DEFAULT_FIRMWARE, FIRMWARES, FIRST_YEAR, LAST_YEAR, SYSTEM_GLOBAL, Box
 from fortish.clock import Clock, HostClock, VirtualClock
 from fortish.cmdb.store import GLOBAL, SINGLE, Entry, Put
 from fortish.drive import Runtime
@@ -35,6 +36,8 @@ def parse_time(text: str) -> float:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"--clock {text}: not an ISO 8601 time, such as 2023-04-06T22:37:34Z") from None
+    if not FIRST_YEAR <= time.year <= LAST_YEAR:
+        raise UsageError(f"--clock {text}: the box knows the years {FIRST_YEAR} to {LAST_YEAR}")
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
@@ -102,6 +105,8 @@ def _verb(command: Any) -> str:
 
 
 def _set_hostname(box: Box, hostname: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,35}", hostname):
+        raise UsageError(f"--hostname {hostname}: letters, digits, - and _, at most 35")
     entry = box.cmdb.entry(GLOBAL, SYSTEM_GLOBAL, SINGLE) or Entry()
     box.cmdb.commit([Put(GLOBAL, SYSTEM_GLOBAL, SINGLE, Entry({**entry.values, "hostname": hostname}))])
 

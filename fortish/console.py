@@ -62,13 +62,14 @@ async def answer(question: str, kind: Kind, write: Write, key: ReadKey) -> str:
             write("\n")
             raise Interrupted
         if kind is Kind.YES_NO:
-            if pressed in ("y", "n", "Y", "N"):
-                write(f"{pressed}\n")
-                return pressed.lower()
-        elif pressed == ENTER:
+            # One key decides, as on the box: whatever is not y is no, so a command typed here by mistake never says yes.
+            given = "y" if pressed in ("y", "Y") else "n"
+            write(f"{given}\n")
+            return given
+        if pressed == ENTER:
             write("\n")
             return typed
-        elif pressed == BACKSPACE:
+        if pressed == BACKSPACE:
             if typed and kind is Kind.LINE:
                 write("\b \b")
             typed = typed[:-1]

@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or (words[0] not in COMMANDS and words[0] not in ("-h", "--help", "--version")):
+        if words and not words[0].startswith("-"):
+            print(f"fortish: no command '{words[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
+            return 2
         words.insert(0, "shell")
     options = _parser().parse_args(words)
     try:
@@ -54,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fortish", description=DESCRIPTION)
+    parser = argparse.ArgumentParser(prog="fortish", description=DESCRIPTION, epilog="example: fortish demo 1")
     parser.add_argument("--version", action="version", version=f"fortish {__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)
     _shell_arguments(_command(commands, "shell", shell, "type at an appliance (the default)", "fortish shell"))
@@ -343,7 +346,10 @@ def _responder_state(given: argparse.Namespace) -> tuple[Any, Path | None]:
     from fortish.responder.policy import Policy
     from fortish.responder.state import Responder
 
-    policy = Policy.from_toml(read_text(given.policy)) if given.policy else Policy()
+    try:
+        policy = Policy.from_toml(read_text(given.policy)) if given.policy else Policy()
+    except UsageError as error:
+        raise UsageError(f"--policy {given.policy}: {error}") from None
     if given.ca_dir is None:
         return Responder(Authority.fresh(datetime.now(UTC)), policy), None
     if (given.ca_dir / CERTIFICATE_FILE).exists():

@@ -178,10 +178,11 @@ class _Shell:
         return True
 
     async def ask(self, question: str, kind: Kind) -> str:
-        """Ask and wait for the answer. A paste may bring it."""
-        if kind is Kind.YES_NO and self._pasted and self._pasted[0].strip() in ("y", "n"):
-            self._write(f"{question}{self._pasted[0].strip()}\n")
-            return self._pasted.pop(0).strip()
+        """Ask and wait for the answer. While a paste runs, its next line is one only if it is exactly y or n."""
+        if kind is Kind.YES_NO and len(self._pasted) > 1:
+            given = self._pasted.pop(0) if self._pasted[0] in ("y", "n") else "n"
+            self._write(f"{question}{given}\n")
+            return given
         return await answer(question, kind, self._write, self._key)
 
     def trace(self, line: str) -> None:

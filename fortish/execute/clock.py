@@ -7,6 +7,7 @@ import re
 import time
 
 from fortish import messages
+from fortish.box import FIRST_YEAR, LAST_YEAR
 from fortish.commands import Arguments, Here
 from fortish.messages import Text
 from fortish.steps import Flow, Say
@@ -24,6 +25,8 @@ def date(here: Here, arguments: Arguments) -> Flow:
     found = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})", typed)
     try:
         if found is None:
+            raise ValueError(typed)
+        if not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
             raise ValueError(typed)
         day = calendar.timegm(time.strptime("-".join(found.groups()), "%Y-%m-%d"))
     except ValueError:

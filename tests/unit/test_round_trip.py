@@ -10,15 +10,19 @@ from hypothesis import strategies as st
 from fortish.box import FIRMWARES, Box
 from fortish.clock import VirtualClock
 from fortish.cmdb.editor import CONFIGURES, Editor
-from fortish.cmdb.schema import Attribute, Table
+from fortish.cmdb.schema import Attribute, Schema, Table
 from fortish.cmdb.store import Drop, Entry
 from fortish.errors import CliError
 from fortish.parse import parse, parse_script, quote
 from fortish.session import Session
 
+SCHEMAS: dict[str, Schema] = {}
+
 
 def new(firmware: str = "fortigate-7.6") -> Box:
-    return Box.new(VirtualClock(0.0), firmware)
+    box = Box.new(VirtualClock(0.0), firmware)
+    box.cmdb.schema = SCHEMAS.setdefault(firmware, box.cmdb.schema)  # it is read once, not for each box
+    return box
 
 
 def blank(firmware: str) -> Box:
@@ -317,7 +321,7 @@ def typed(box: Box, lines: list[str]) -> None:
     assert not editor.frames
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_any_configuration_of_legal_values_comes_back(data: st.DataObject) -> None:
     box = new(data.draw(st.sampled_from(["fortigate-7.6", "fortiproxy-guide"])))
