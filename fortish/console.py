@@ -62,7 +62,7 @@ async def answer(question: str, kind: Kind, write: Write, key: ReadKey) -> str:
             write("\n")
             raise Interrupted
         if kind is Kind.YES_NO:
-            # One key decides, as on the box: whatever is not y is no, so a command typed here by mistake never says yes.
+            # One key decides, as on the box. What is not y is no: a command typed here by mistake never says yes.
             given = "y" if pressed in ("y", "Y") else "n"
             write(f"{given}\n")
             return given
