@@ -10,7 +10,9 @@ from typing import Any
 
 from fortish.box import CA, DEFAULT_FIRMWARE, FIRMWARES, FIRST_YEAR, LAST_YEAR, SYSTEM_GLOBAL, Box
 from fortish.clock import Clock, HostClock, VirtualClock
-from fortish.cmdb.store import GLOBAL, SINGLE, Entry, Put
+from fortish.cmdb.editor import Editor
+from fortish.cmdb.store import GLOBAL, SINGLE, Drop, Entry, Put
+from fortish.commands import Config
 from fortish.drive import Runtime
 from fortish.errors import UsageError
 from fortish.network.world import NETWORKS, LabNetwork
@@ -80,24 +82,38 @@ def decoded(raw: bytes) -> str:
 
 
 def load(box: Box, path: Path) -> None:
-    """Start from a backup. Raises `UsageError` with the first line that is refused."""
-    from fortish.cmdb.editor import CONFIGURES, Editor
+    """Start from a configuration. Raises `UsageError` with the first line that is refused.
+
+    A whole backup (its header tells) replaces what the factory put into the tables that it has; a part is laid over it.
+    """
+    from fortish.cmdb.editor import CONFIGURES
     from fortish.errors import CliError
     from fortish.parse import parse_script
 
     editor = Editor(box.cmdb)
-    for number, command in parse_script(read_text(path)):
+    text = read_text(path)
+    for number, command in parse_script(text):
         try:
             if isinstance(command, CliError):
                 raise command
             if type(command) not in CONFIGURES or _verb(command) not in editor.legal:
                 raise UsageError(f"{path}:{number}: '{_verb(command)}' cannot stand here in a backup")
             editor.apply(command)
+            if text.startswith("#config-version=") and isinstance(command, Config) and len(editor.frames) == 1:
+                _clear(box, editor)
         except CliError as error:
             said = " ".join(line for line in error.lines if line)
             raise UsageError(f"{path}:{number}: {said}") from None
     if editor.frames:
         raise UsageError(f"{path}: ends inside a 'config' block")
+
+
+def _clear(box: Box, editor: Editor) -> None:
+    """Empty the table that was just entered at the root; of a singleton, forget the values."""
+    frame = editor.frames[0]
+    box.cmdb.commit([Drop(frame.scope, frame.table.path, key) for key in list(editor.rows(frame))])
+    if frame.working is not None:
+        frame.working.values, frame.working.base = {}, None
 
 
 def _verb(command: Any) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fortish.cmdb.schema import Level, Schema, words
-from fortish.cmdb.store import GLOBAL, SINGLE, Change, Cmdb, Journal, Put
+from fortish.cmdb.store import GLOBAL, SINGLE, Change, Cmdb, Drop, Journal, Put
 from fortish.debug import Debug
 
 LOCAL, CA = words("vpn certificate local"), words("vpn certificate ca")
@@ -123,6 +123,8 @@ class Box:
     def notice(self, changes: list[Change]) -> None:
         """A commit touched local certificates: what is watched is looked at anew, a few seconds from now."""
         for change in changes:
+            if isinstance(change, Drop) and change.path == LOCAL:
+                self.watches.pop(change.key, None)
             if isinstance(change, Put) and change.path == LOCAL and change.key not in self.enrolling:
                 watch = self.watches.setdefault(change.key, Watch(self.clock.now()))
                 watch.since, watch.tried, watch.warned, watch.attempts = self.clock.now(), None, None, 0

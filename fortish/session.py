@@ -236,6 +236,9 @@ def _piped(flow: Flow, piped: c.Grep | None) -> Flow:
             step = resume()
         except StopIteration:
             break
+        except CliError:
+            yield from _say(grep.select(kept, piped))
+            raise
         resume = partial(flow.send, None)
         if isinstance(step, Say):
             kept += step.text.split("\n")

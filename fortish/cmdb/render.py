@@ -96,10 +96,12 @@ def _show_values(reading: Reading, full: bool, depth: int) -> Iterator[str]:
 
 def _set_line(reading: Reading, attribute: Attribute, full: bool) -> str:
     value = reading.value(attribute.name)
-    if not full and not attribute.always and value == reading.cmdb.default(reading.table, attribute):
+    # A default is not printed, unless a new box has something else there from the factory: it must read back.
+    wanted = full or attribute.always or attribute.name in reading.table.factory_values.get(reading.key, ())
+    if not wanted and value == reading.cmdb.default(reading.table, attribute):
         return ""
     if value in EMPTY:
-        if not full and not attribute.always and attribute.name not in reading.entry.values:
+        if not wanted and attribute.name not in reading.entry.values:
             return ""
         bare = attribute.multiple or attribute.type not in _STRINGS | {"reference"}
         return f"unset {attribute.name}" if bare else f"set {attribute.name} ''"

@@ -91,6 +91,11 @@ class Table:
         return {n: a for n, a in self.attributes.items() if a.child is None and not a.readonly and n != self.key}
 
     @cached_property
+    def factory_values(self) -> dict[str, dict[str, Any]]:
+        """What entries have from the factory: values by key; a singleton's key is ''."""
+        return {str(row[self.key]) if self.is_table else "": row for row in self.factory}
+
+    @cached_property
     def references(self) -> tuple[Attribute, ...]:
         """The attributes that name entries of other tables."""
         return tuple(a for a in self.attributes.values() if a.refs)
@@ -167,7 +172,9 @@ class Schema:
         return table.help if table else path[-1]
 
 
+@cache
 def _read(path: PathWords, level: Level) -> Table:
+    """One table of one level; boxes share it, for it is never changed."""
     import tomllib
 
     return _table(path, tomllib.loads(_paths()[path].read_text("utf-8")), level)
