@@ -21,7 +21,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	$(BIN)/python -m bench
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m bench
 
 wheel: $(READY)
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .

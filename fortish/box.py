@@ -112,6 +112,8 @@ class Box:
     @property
     def hostname(self) -> str:
         """The name in the prompt."""
+        if not self.cmdb.touched(GLOBAL, SYSTEM_GLOBAL):  # the first prompt need not wait for the schema
+            return self.firmware.hostname
         entry = self.cmdb.entry(GLOBAL, SYSTEM_GLOBAL, SINGLE)
         return str(entry.values.get("hostname", self.firmware.hostname)) if entry else self.firmware.hostname
 

@@ -35,7 +35,9 @@ def next_job(box: Box) -> Job | None:
 
 
 def all_jobs(box: Box) -> Iterator[Job]:
-    """Every job that will fall due."""
+    """Every job that will fall due. A box has no local certificates from the factory."""
+    if not box.cmdb.touched(GLOBAL, LOCAL):
+        return
     for name, entry in box.cmdb.rows(GLOBAL, LOCAL).items():
         if entry.values.get("enroll-protocol") != "est" or name in box.enrolling:
             continue

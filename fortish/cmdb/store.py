@@ -132,6 +132,10 @@ class Cmdb:
         """One entry, or None."""
         return self.rows(scope, path).get(key)
 
+    def touched(self, scope: str, path: PathWords) -> bool:
+        """Whether anybody has looked into this table yet: if not, it is as the factory made it, and not even read."""
+        return (scope, path) in self._tables
+
     def value(self, scope: str, path: str | PathWords, key: str, name: str) -> Any:
         """An attribute's value, or its default."""
         path = words(path)
