@@ -129,7 +129,7 @@ def _set_hostname(box: Box, hostname: str) -> None:
 
 def trust(box: Box, path: Path) -> None:
     """Put CA certificates into the store. Raises `UsageError`."""
-    from fortish.est.enroll import new_authority, next_name
+    from fortish.est.authorities import new_authority, next_name
     from fortish.pki import pem
     from fortish.pki.faults import PkiFault
 

@@ -84,7 +84,8 @@ def flow(box: Box, job: Job) -> Flow:
 
 def renew(box: Box, name: str) -> Flow:
     """Renew a certificate; tried once a day at most until it succeeds."""
-    from fortish.est.enroll import EnrollFault, est_simple_reenroll
+    from fortish.est.authorities import EnrollFault
+    from fortish.est.enroll import est_simple_reenroll
 
     watch = box.watches.setdefault(name, Watch(box.clock.now()))
     watch.tried, watch.attempts = box.clock.now(), watch.attempts + 1

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fortish.box import CA, LOCAL, Box
 from fortish.cmdb.checks import random_password
 from fortish.cmdb.secrets import seal
 from fortish.cmdb.store import GLOBAL, Change, Entry, Put
-from fortish.errors import FortishError, LinkLost, PeerFault, StorageFault
+from fortish.errors import LinkLost, PeerFault, StorageFault
 from fortish.est import operations, wire
+from fortish.est.authorities import EnrollFault, authority_changes, box_time, take_authorities
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext, reconstruct
 from fortish.est.trace import EstLine, dump, trace
@@ -29,14 +30,6 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 
-class EnrollFault(FortishError):
-    """An enrollment failed; the traces have been given. `reason` is a sentence for the console."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
 Ended = Generator[Step, Any, None]
 
 
@@ -46,11 +39,6 @@ class Issued:
 
     certificate: x509.Certificate
     key: keys.PrivateKey
-
-
-def box_time(box: Box) -> datetime:
-    """The box's time, aware."""
-    return datetime.fromtimestamp(box.clock.now(), UTC)
 
 
 def trust_of(box: Box, context: EstContext, explicit: str) -> None:
@@ -228,81 +216,6 @@ def _save(box: Box, name: str, changes: list[Change]) -> Ended:
         raise EnrollFault(f"it could not be stored: {fault.reason}") from None
     yield trace(EstLine.CERT_UPDATED, name=name)
     yield trace(EstLine.CERT_SAVED)
-
-
-# --- CA certificates ------------------------------------------------------------------------------------------------
-
-
-def take_authorities(
-    box: Box, context: EstContext, received: list[x509.Certificate]
-) -> Generator[Step, Any, list[x509.Certificate]]:
-    """The CA certificates of a verified server that may be kept, and trusted from now on (RFC 7030 section 4.1.3).
-
-    What is no CA, or does not chain to a root that was received or is held, is passed over. They are stored when the
-    enrollment has succeeded (`authority_changes`). Raises `EnrollFault`.
-    """
-    usable = yield from _usable(box, received)
-    if not context.trust_name:
-        context.anchors = tuple(dict.fromkeys((*context.anchors, *map(pem.pem, usable))))
-    yield trace(EstLine.CAS_IMPORTED)
-    return usable
-
-
-def authority_changes(box: Box, context: EstContext, usable: list[x509.Certificate]) -> list[Change]:
-    """What stores CA certificates: one already held only learns where it came from, a new one gets the next name."""
-    held = {pem.pem(pem.certificate(text_)): name for name, text_ in box.authorities().items()}
-    changes: list[Change] = []
-    for certificate in usable:
-        body = pem.pem(certificate)
-        name = held.get(body)
-        if name is not None:
-            entry = box.cmdb.entry(GLOBAL, CA, name)
-            assert entry is not None
-            if entry.values.get("est-url") != context.url:
-                changes.append(Put(GLOBAL, CA, name, Entry({**entry.values, "est-url": context.url}, entry.children)))
-            continue
-        name = next_name(box, (change.key for change in changes if isinstance(change, Put)))
-        changes.append(Put(GLOBAL, CA, name, new_authority(context, body)))
-    return changes
-
-
-def _usable(box: Box, received: list[x509.Certificate]) -> Generator[Step, Any, list[x509.Certificate]]:
-    """The received certificates that may be kept, roots first."""
-    roots = [certificate for certificate in received if chains.self_signed(certificate)]
-    anchors = [*roots, *(pem.certificate(text_) for text_ in box.authorities().values())]
-    usable = []
-    for certificate in sorted(received, key=lambda c: c not in roots):
-        try:
-            if not chains.is_ca(certificate):
-                yield trace(EstLine.SKIPPED_CA, reason="it is not a CA certificate")
-                continue
-            chains.path_to(certificate, received, anchors, box_time(box))
-        except PkiFault as fault:
-            yield trace(EstLine.SKIPPED_CA, reason=fault.reason)
-            continue
-        usable.append(certificate)
-    if not usable:
-        raise EnrollFault("the server sent no usable CA certificate")
-    return usable
-
-
-def new_authority(context: EstContext | None, body: str) -> Entry:
-    """A new entry of the CA store."""
-    values: dict[str, Any] = {"ca": body, "range": "global"}
-    if context is not None:
-        values["est-url"] = context.url
-        if context.ca_identifier:
-            values["ca-identifier"] = context.ca_identifier
-    return Entry(values)
-
-
-def next_name(box: Box, taken: Iterable[str] = (), prefix: str = "G_CA_Cert_") -> str:
-    """The next free `G_CA_Cert_N`."""
-    names_ = {*box.cmdb.rows(GLOBAL, CA), *taken}
-    number = 1
-    while f"{prefix}{number}" in names_:
-        number += 1
-    return f"{prefix}{number}"
 
 
 # --- renewal --------------------------------------------------------------------------------------------------------

@@ -8,15 +8,8 @@ from fortish.cmdb.store import GLOBAL, Change, Put
 from fortish.commands import Arguments, Here
 from fortish.errors import LinkLost, PeerFault, StorageFault
 from fortish.est import operations
-from fortish.est.enroll import (
-    EnrollFault,
-    authority_changes,
-    new_authority,
-    next_name,
-    set_auth,
-    take_authorities,
-    trust_of,
-)
+from fortish.est.authorities import EnrollFault, authority_changes, new_authority, next_name, take_authorities
+from fortish.est.enroll import set_auth, trust_of
 from fortish.execute.est import context_of
 from fortish.messages import Text
 from fortish.pki import chains, pem

@@ -10,8 +10,9 @@ from fortish.cmdb.store import GLOBAL
 from fortish.cmdb.types import XSS
 from fortish.commands import Arguments, Here
 from fortish.errors import CliError
+from fortish.est.authorities import EnrollFault
 from fortish.est.context import EstContext, split_url
-from fortish.est.enroll import EnrollFault, est_simple_enroll, est_simple_reenroll, trust_of
+from fortish.est.enroll import est_simple_enroll, est_simple_reenroll, trust_of
 from fortish.messages import Text
 from fortish.parse import parse_alternatives, parse_subject
 from fortish.pki import keys, names
