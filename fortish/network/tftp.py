@@ -360,7 +360,7 @@ class Folder:
         """Whether `write` would try: `name` is no file in memory, and its folder is there."""
         place = None if name in self.files else self._place(name)
         try:
-            return place is not None and place.parent.is_dir() and (place.is_file() or not place.exists())
+            return place is not None and place.parent.is_dir() and (place.is_file() or not os.path.lexists(place))
         except OSError:  # a name too long, a folder closed to us
             return False
 
