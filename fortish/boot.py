@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,12 +88,34 @@ def load(box: Box, path: Path) -> None:
 
     A whole backup (its header tells) replaces what the factory put into the tables that it has; a part is laid over it.
     """
+    editor = Editor(box.cmdb)
+    text = read_text(path)
+    with restoring(box, text):
+        _apply(box, editor, path, text)
+    if editor.frames:
+        raise UsageError(f"{path}: ends inside a 'config' block")
+
+
+def is_backup(text: str) -> bool:
+    """Whether a text is a whole backup: its header tells."""
+    return text.startswith("#config-version=")
+
+
+@contextmanager
+def restoring(box: Box, text: str) -> Iterator[None]:
+    """While a whole backup is read, an entry may name another that comes later, as on the box."""
+    box.cmdb.restoring = is_backup(text)
+    try:
+        yield
+    finally:
+        box.cmdb.restoring = False
+
+
+def _apply(box: Box, editor: Editor, path: Path, text: str) -> None:
     from fortish.cmdb.editor import CONFIGURES
     from fortish.errors import CliError
     from fortish.parse import parse_script
 
-    editor = Editor(box.cmdb)
-    text = read_text(path)
     for number, command in parse_script(text):
         try:
             if isinstance(command, CliError):
@@ -99,13 +123,11 @@ def load(box: Box, path: Path) -> None:
             if type(command) not in CONFIGURES or _verb(command) not in editor.legal:
                 raise UsageError(f"{path}:{number}: '{_verb(command)}' cannot stand here in a backup")
             editor.apply(command)
-            if text.startswith("#config-version=") and isinstance(command, Config) and len(editor.frames) == 1:
+            if is_backup(text) and isinstance(command, Config) and len(editor.frames) == 1:
                 _clear(box, editor)
         except CliError as error:
             said = " ".join(line for line in error.lines if line)
             raise UsageError(f"{path}:{number}: {said}") from None
-    if editor.frames:
-        raise UsageError(f"{path}: ends inside a 'config' block")
 
 
 def _clear(box: Box, editor: Editor) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from fortish.boot import Options, boot
+from fortish.boot import Options, boot, restoring
 from fortish.box import DEFAULT_FIRMWARE, Event
 from fortish.cmdb.store import Cmdb
 from fortish.replay import Failure, Player, Typed, typed_lines
@@ -80,7 +80,8 @@ class Administrator:
 
     def play(self, text: str) -> Played:
         """Play a script or a screen copy; the screen that it gives."""
-        return self._appliance.call(self._play(typed_lines(text), echo=True))
+        with restoring(self._appliance.runtime.box, text):
+            return self._appliance.call(self._play(typed_lines(text), echo=True))
 
     async def _play(self, lines: list[Typed], *, echo: bool) -> Played:
         pieces: list[str] = []

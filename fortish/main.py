@@ -208,13 +208,13 @@ def replay(given: argparse.Namespace) -> int:
 
 
 async def _replay(given: argparse.Namespace) -> int:
-    from fortish.boot import boot
+    from fortish.boot import boot, restoring
     from fortish.replay import Player, Typed, typed_lines
     from fortish.session import Session
 
-    sources = [(name, typed_lines(text, given.transcript or None)) for name, text in _texts(given.files_)]
+    sources = [(name, text, typed_lines(text, given.transcript or None)) for name, text in _texts(given.files_)]
     if given.lines:
-        sources.append(("-c", [Typed(number, line) for number, line in enumerate(given.lines, 1)]))
+        sources.append(("-c", "", [Typed(number, line) for number, line in enumerate(given.lines, 1)]))
     runtime = boot(_options(given, frozen=given.network != "real"))
     session = Session(runtime.box)
     session.editor.keep_unknown = given.keep_unknown
@@ -222,9 +222,10 @@ async def _replay(given: argparse.Namespace) -> int:
     player = Player(runtime, session, write, yes=given.yes, stop=given.stop_on_error)
     gc.disable()  # a replay makes values, not cycles
     try:
-        with _progress(given.progress, sum(len(lines) for _, lines in sources)) as advance:
-            for player.file, lines in sources:
-                await player.play(lines, advance)
+        with _progress(given.progress, sum(len(lines) for _, _, lines in sources)) as advance:
+            for player.file, text, lines in sources:
+                with restoring(runtime.box, text):
+                    await player.play(lines, advance)
                 player.finish()
                 if player.failures and given.stop_on_error:
                     break

@@ -101,6 +101,7 @@ class Cmdb:
         self.schema = schema
         self.journal: Journal = journal or Forgetful()
         self.generation = 0
+        self.restoring = False  # a whole backup is being read: it may name what it brings only later
         self.unknown: dict[str, Kept] = {}
         self.firmware_defaults: dict[tuple[PathWords, str], Any] = {}
         self._tables: dict[tuple[str, PathWords], Rows] = {}
@@ -157,6 +158,8 @@ class Cmdb:
 
     def exists(self, paths: Iterable[PathWords], key: str, vdom: str = "root") -> bool:
         """Whether one of these tables has this entry. A table that is not in the schema cannot say no."""
+        if self.restoring:
+            return True
         for path in paths:
             table = self.schema.table(path)
             if table is None or key in self.rows(self.scope_of(table, vdom), path):

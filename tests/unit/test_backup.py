@@ -39,3 +39,17 @@ def test_a_part_without_a_header_is_laid_over_the_factory(tmp_path: Path) -> Non
     assert box.cmdb["system interface"]["port1"]["alias"] == "y"
     assert box.cmdb["system interface"]["port1"]["ip"] == "172.18.60.184 255.255.255.0"
     assert "port4" in box.cmdb["system interface"]
+
+
+def test_a_backup_may_name_what_it_brings_only_later(tmp_path: Path) -> None:
+    body = "config system interface\n    edit a\n        set type vlan\n        set interface b\n        set vlanid 2\n"
+    body += "    next\n    edit b\n        set type vlan\n        set interface port1\n"
+    body += "        set vlanid 3\n    next\nend\n"
+    script, backup = tmp_path / "script.conf", tmp_path / "backup.conf"
+    script.write_text(body, "utf-8")
+    backup.write_text(f"#config-version=FGVM-7.4.8-FW-build2795-250523:opmode=0:vdom=0:user=admin\n{body}", "utf-8")
+    assert main(["replay", "--quiet", str(script)]) == 1
+    assert main(["replay", "--quiet", str(backup)]) == 0
+    box = boot(Options(config=backup, frozen=True, network="none")).box
+    assert box.cmdb["system interface"]["a"]["interface"] == "b"
+    assert not box.cmdb.restoring
