@@ -13,8 +13,7 @@ from typing import Any
 from fortish.box import CA, DEFAULT_FIRMWARE, FIRMWARES, FIRST_YEAR, LAST_YEAR, SYSTEM_GLOBAL, Box
 from fortish.clock import Clock, HostClock, VirtualClock
 from fortish.cmdb.editor import Editor
-from fortish.cmdb.store import GLOBAL, SINGLE, Drop, Entry, Put
-from fortish.commands import Config
+from fortish.cmdb.store import GLOBAL, SINGLE, Entry, Put
 from fortish.drive import Runtime
 from fortish.errors import UsageError
 from fortish.network.world import NETWORKS, LabNetwork
@@ -103,8 +102,9 @@ def is_backup(text: str) -> bool:
 
 @contextmanager
 def restoring(box: Box, text: str) -> Iterator[None]:
-    """While a whole backup is read, an entry may name another that comes later, as on the box."""
+    """While a whole backup is read, it replaces the tables that it has, and may name what it brings only later."""
     box.cmdb.restoring = is_backup(text)
+    box.cmdb.emptied.clear()
     try:
         yield
     finally:
@@ -123,19 +123,9 @@ def _apply(box: Box, editor: Editor, path: Path, text: str) -> None:
             if type(command) not in CONFIGURES or _verb(command) not in editor.legal:
                 raise UsageError(f"{path}:{number}: '{_verb(command)}' cannot stand here in a backup")
             editor.apply(command)
-            if is_backup(text) and isinstance(command, Config) and len(editor.frames) == 1:
-                _clear(box, editor)
         except CliError as error:
             said = " ".join(line for line in error.lines if line)
             raise UsageError(f"{path}:{number}: {said}") from None
-
-
-def _clear(box: Box, editor: Editor) -> None:
-    """Empty the table that was just entered at the root; of a singleton, forget the values."""
-    frame = editor.frames[0]
-    box.cmdb.commit([Drop(frame.scope, frame.table.path, key) for key in list(editor.rows(frame))])
-    if frame.working is not None:
-        frame.working.values, frame.working.base = {}, None
 
 
 def _verb(command: Any) -> str:

@@ -185,7 +185,10 @@ class Editor:
         frame = self.frame
         if frame is None:
             table, rest = resolve_path(self.cmdb.schema, command.path)
-            self._enter(table, rest, self.cmdb.scope_of(table, self.vdom), None)
+            scope = self.cmdb.scope_of(table, self.vdom)
+            if self.cmdb.restoring and not rest:
+                self._empty(scope, table)
+            self._enter(table, rest, scope, None)
             return DONE
         assert frame.working is not None
         working = frame.working
@@ -195,6 +198,12 @@ class Editor:
             raise (messages.ambiguous if found else messages.parse_error)(command.path[0])
         self._enter(children[found[0]], command.path[1:], frame.scope, working.child(found[0]))
         return DONE
+
+    def _empty(self, scope: str, table: Table) -> None:
+        """A restore replaces what a table held before: at its first `config`."""
+        if (scope, table.path) not in self.cmdb.emptied:
+            self.cmdb.emptied.add((scope, table.path))
+            self._commit([Drop(scope, table.path, key) for key in list(self.cmdb.rows(scope, table.path))])
 
     def _enter(self, table: Table, rest: tuple[str, ...], scope: str, child: ChildRows | None) -> None:
         if rest:

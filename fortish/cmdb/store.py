@@ -101,7 +101,9 @@ class Cmdb:
         self.schema = schema
         self.journal: Journal = journal or Forgetful()
         self.generation = 0
-        self.restoring = False  # a whole backup is being read: it may name what it brings only later
+        # A whole backup is being read: it may name what it brings only later, and empties the tables that it has.
+        self.restoring = False
+        self.emptied: set[tuple[str, PathWords]] = set()
         self.unknown: dict[str, Kept] = {}
         self.firmware_defaults: dict[tuple[PathWords, str], Any] = {}
         self._tables: dict[tuple[str, PathWords], Rows] = {}

@@ -30,6 +30,8 @@ def test_a_backup_brings_back_what_was_changed_deleted_and_unset(tmp_path: Path)
     assert box.cmdb["system dns"][""]["primary"] == "0.0.0.0"
     again = saved(tmp_path, "--config", str(backup))
     assert again.split("\n", 4)[4] == first.split("\n", 4)[4]
+    replayed = saved(tmp_path, str(backup))
+    assert replayed.split("\n", 4)[4] == first.split("\n", 4)[4]
 
 
 def test_a_part_without_a_header_is_laid_over_the_factory(tmp_path: Path) -> None:
