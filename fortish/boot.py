@@ -13,7 +13,7 @@ from typing import Any
 from fortish.box import CA, DEFAULT_FIRMWARE, FIRMWARES, FIRST_YEAR, LAST_YEAR, SYSTEM_GLOBAL, Box
 from fortish.clock import Clock, HostClock, VirtualClock
 from fortish.cmdb.editor import Editor
-from fortish.cmdb.store import GLOBAL, SINGLE, Entry, Put
+from fortish.cmdb.store import GLOBAL, MULTI, SINGLE, Entry, Put
 from fortish.drive import Runtime
 from fortish.errors import UsageError
 from fortish.network.world import NETWORKS, LabNetwork
@@ -91,7 +91,7 @@ def load(box: Box, path: Path) -> None:
     text = read_text(path)
     with restoring(box, text):
         _apply(box, editor, path, text)
-    if editor.frames:
+    if editor.frames or editor.place:
         raise UsageError(f"{path}: ends inside a 'config' block")
 
 
@@ -105,10 +105,18 @@ def restoring(box: Box, text: str) -> Iterator[None]:
     """While a whole backup is read, it replaces the tables that it has, and may name what it brings only later."""
     box.cmdb.restoring = is_backup(text)
     box.cmdb.emptied.clear()
+    if box.cmdb.restoring and ":vdom=1:" in text.split("\n", 1)[0]:
+        _divide(box)
     try:
         yield
     finally:
         box.cmdb.restoring = False
+
+
+def _divide(box: Box) -> None:
+    """A backup of a box with VDOMs names them first, and says later that there are any."""
+    entry = box.cmdb.entry(GLOBAL, SYSTEM_GLOBAL) or Entry()
+    box.cmdb.commit([Put(GLOBAL, SYSTEM_GLOBAL, SINGLE, Entry({**entry.values, "vdom-mode": MULTI}))])
 
 
 def _apply(box: Box, editor: Editor, path: Path, text: str) -> None:
@@ -122,7 +130,7 @@ def _apply(box: Box, editor: Editor, path: Path, text: str) -> None:
                 raise command
             if type(command) not in CONFIGURES or _verb(command) not in editor.legal:
                 raise UsageError(f"{path}:{number}: '{_verb(command)}' cannot stand here in a backup")
-            editor.apply(command)
+            editor.confirm(editor.apply(command))
         except CliError as error:
             said = " ".join(line for line in error.lines if line)
             raise UsageError(f"{path}:{number}: {said}") from None

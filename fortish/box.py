@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fortish.cmdb.schema import Level, Schema, words
-from fortish.cmdb.store import GLOBAL, SINGLE, Change, Cmdb, Drop, Journal, Put
+from fortish.cmdb.store import GLOBAL, SINGLE, Change, Cmdb, Drop, Journal, Order
 from fortish.debug import Debug
 
 LOCAL, CA = words("vpn certificate local"), words("vpn certificate ca")
@@ -87,17 +87,24 @@ class Watch:
     attempts: int = 0
 
 
+Kept = tuple[str, str]  # a local certificate: its scope and its name
+
+
 @dataclass(slots=True)
 class Box:
-    """One box. `enrolling` are the certificates with an enrollment under way: one at a time each."""
+    """One box. `enrolling` are the certificates with an enrollment under way: one at a time each.
+
+    `failed_logins` are the names that failed to log in: how often in a row, and when last (box time).
+    """
 
     firmware: Firmware
     clock: Clock
     cmdb: Cmdb
     debug: Debug = field(default_factory=Debug)
     events: list[Event] = field(default_factory=list)
-    watches: dict[str, Watch] = field(default_factory=dict)
-    enrolling: set[str] = field(default_factory=set)
+    watches: dict[Kept, Watch] = field(default_factory=dict)
+    enrolling: set[Kept] = field(default_factory=set)
+    failed_logins: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     @classmethod
     def new(cls, clock: Clock, firmware: str = DEFAULT_FIRMWARE, journal: Journal | None = None) -> Box:
@@ -125,24 +132,40 @@ class Box:
     def notice(self, changes: list[Change]) -> None:
         """A commit touched local certificates: what is watched is looked at anew, a few seconds from now."""
         for change in changes:
-            if isinstance(change, Drop) and change.path == LOCAL:
-                self.watches.pop(change.key, None)
-            if isinstance(change, Put) and change.path == LOCAL and change.key not in self.enrolling:
-                watch = self.watches.setdefault(change.key, Watch(self.clock.now()))
+            if isinstance(change, Order) or change.path != LOCAL:
+                continue
+            kept = change.scope, change.key
+            if isinstance(change, Drop):
+                self.watches.pop(kept, None)
+            elif kept not in self.enrolling:
+                watch = self.watches.setdefault(kept, Watch(self.clock.now()))
                 watch.since, watch.tried, watch.warned, watch.attempts = self.clock.now(), None, None, 0
 
-    def local(self, name: str) -> dict[str, Any] | None:
-        """The values of a local certificate, defaults included, secrets in clear; None if there is none."""
-        entry = self.cmdb.entry(GLOBAL, LOCAL, name)
+    def vfid(self, scope: str) -> int:
+        """The number of a VDOM; 0 for the whole box."""
+        return 0 if scope == GLOBAL else self.cmdb.vdoms().get(scope, 0)
+
+    def scope_of_local(self, name: str, scope: str = GLOBAL) -> str | None:
+        """Where the local certificate that is known as `name` in `scope` is kept: there, or for the whole box."""
+        return next((s for s in dict.fromkeys((scope, GLOBAL)) if self.cmdb.entry(s, LOCAL, name) is not None), None)
+
+    def local(self, name: str, scope: str = GLOBAL) -> dict[str, Any] | None:
+        """The values of a local certificate, defaults included, secrets in clear; None if there is none.
+
+        In the scope of a VDOM its own certificates are known and those of the whole box.
+        """
+        kept = self.scope_of_local(name, scope)
+        entry = None if kept is None else self.cmdb.entry(kept, LOCAL, name)
         table = self.cmdb.schema.table(LOCAL)
         if entry is None or table is None:
             return None
         values = {attribute: self.cmdb.value_of(table, entry, attribute) for attribute in table.attributes}
         return {attribute: getattr(value, "clear", value) for attribute, value in values.items()}
 
-    def authorities(self) -> dict[str, str]:
-        """The CA certificates in the store: name to PEM."""
-        return {name: entry.values["ca"] for name, entry in self.cmdb.rows(GLOBAL, CA).items() if "ca" in entry.values}
+    def authorities(self, scope: str = GLOBAL) -> dict[str, str]:
+        """The CA certificates in the store, as `scope` knows them: name to PEM."""
+        known = {name: entry for s in (GLOBAL, scope) for name, entry in self.cmdb.rows(s, CA).items()}
+        return {name: entry.values["ca"] for name, entry in known.items() if "ca" in entry.values}
 
     def addresses(self) -> dict[str, str]:
         """The addresses of the box's interfaces: address to interface name."""

@@ -201,6 +201,10 @@ class Here(Protocol):
         """The VDOM the administrator stands in."""
 
     @property
+    def scope(self) -> str:
+        """Where certificates made or imported here are kept: `global`, or the VDOM on a box that has several."""
+
+    @property
     def debug(self) -> DebugSwitch:
         """The debug switch of this console."""
 

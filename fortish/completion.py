@@ -13,8 +13,9 @@ from typing import Protocol
 
 from fortish import diagnose, execute, get, hooks, messages
 from fortish.box import Box
-from fortish.cmdb.editor import Editor, Frame
-from fortish.cmdb.schema import Attribute, PathWords, Schema, Table
+from fortish.cmdb.editor import READS, Editor, Frame
+from fortish.cmdb.schema import Attribute, PathWords, Table, View
+from fortish.cmdb.store import GLOBAL
 from fortish.cmdb.types import TYPES
 from fortish.cmdb.working import Working, find_attribute
 from fortish.commands import Words
@@ -80,6 +81,7 @@ _END = _Next(enter=True)
 # fmt: off
 VERBS: dict[str, Text] = {
     "abort":    Text.HELP_ABORT,
+    "alias":    Text.HELP_ALIAS,
     "append":   Text.HELP_APPEND,
     "clone":    Text.HELP_CLONE,
     "config":   Text.HELP_CONFIG,
@@ -98,6 +100,7 @@ VERBS: dict[str, Text] = {
     "select":   Text.HELP_SELECT,
     "set":      Text.HELP_SET,
     "show":     Text.HELP_SHOW,
+    "sudo":     Text.HELP_SUDO,
     "tree":     Text.HELP_TREE,
     "unselect": Text.HELP_UNSELECT,
     "unset":    Text.HELP_UNSET,
@@ -113,7 +116,8 @@ GREP_OPTIONS: dict[str, Text] = {
     "-v": Text.HELP_GREP_INVERT,
 }
 # fmt: on
-_PIPED = frozenset({"diagnose", "execute", "get", "show", "tree"})
+_PLACES = {"global": Text.HELP_GLOBAL, "vdom": Text.HELP_VDOM}
+_PIPED = frozenset({"diagnose", "execute", "get", "show", "sudo", "tree"})
 _FULL = "full-configuration"
 
 
@@ -234,17 +238,17 @@ def _grep(words: Words) -> _Next:
 # --- paths ----------------------------------------------------------------------------------------------------------
 
 
-def _below(schema: Schema, path: PathWords) -> tuple[Candidate, ...]:
-    return tuple(Candidate(word, text) for word, text in schema.below(path).items())
+def _below(view: View, path: PathWords) -> tuple[Candidate, ...]:
+    return tuple(Candidate(word, text) for word, text in view.below(path).items())
 
 
-def _follow(schema: Schema, words: Words) -> tuple[PathWords, Words]:
+def _follow(view: View, words: Words) -> tuple[PathWords, Words]:
     """How far the words are a path, and the words behind a whole one. Raises `CliError`."""
     path: PathWords = ()
     for place, word in enumerate(words):
-        found = complete_word(word, schema.below(path))
+        found = complete_word(word, view.words(path))
         if len(found) != 1:
-            if found or schema.table(path) is None:
+            if found or view.table(path) is None:
                 raise messages.parse_error(word)
             return path, words[place:]
         path = (*path, found[0])
@@ -252,17 +256,34 @@ def _follow(schema: Schema, words: Words) -> tuple[PathWords, Words]:
 
 
 def _config(session: Administrator, words: Words) -> _Next:
-    frame, schema = session.editor.frame, session.box.cmdb.schema
+    frame, view = session.editor.frame, session.editor.view
+    if frame is None and session.editor.place_kind == "multi":
+        if not words:
+            return _Next(tuple(Candidate(place, text()) for place, text in _PLACES.items()))
+        _choose(words[0], _PLACES)
+        return _ended(words[1:])
     if frame is not None:
         children = _children(frame)
         if not words:
             return _Next(tuple(Candidate(name, table.help) for name, table in children.items()))
         _choose(words[0], children)
         return _ended(words[1:])
-    path, rest = _follow(schema, words)
+    path, rest = _follow(view, words)
+    table = view.table(path)
+    if table is not None and table.keyed:
+        return _one_key(session, table, rest)
     if rest:
         raise messages.parse_error(rest[0])
-    return _Next(_below(schema, path), enter=schema.table(path) is not None)
+    return _Next(_below(view, path), enter=table is not None)
+
+
+def _one_key(session: Administrator, table: Table, rest: Words) -> _Next:
+    """Behind the path of a keyed table: the key of an entry."""
+    if not rest:
+        return _Next(tuple(map(Candidate, _keys_of(session, table))))
+    if rest[0] not in _keys_of(session, table):
+        raise messages.parse_error(rest[0])
+    return _ended(rest[1:])
 
 
 def _children(frame: Frame) -> dict[str, Table]:
@@ -274,14 +295,14 @@ def _children(frame: Frame) -> dict[str, Table]:
 
 def _read(session: Administrator, words: Words) -> _Next:
     """Behind `get`, `show`, `tree` with a path, a key or nothing."""
-    frame, schema = session.editor.frame, session.box.cmdb.schema
+    frame, view = session.editor.frame, session.editor.view
     if frame is None:
-        path, rest = _follow(schema, words)
-        table = schema.table(path)
+        path, rest = _follow(view, words)
+        table = view.table(path)
         if table is None:
-            return _Next(_below(schema, path), enter=False)
+            return _Next(_below(view, path), enter=False)
         keys = _keys_of(session, table) if table.is_table else ()
-        return _one_of(keys, rest, _below(schema, path))
+        return _one_of(keys, rest, _below(view, path))
     if frame.kind == "table":
         return _one_of(tuple(session.editor.rows(frame)), words)
     children = {name: Candidate(name, table.help) for name, table in _children(frame).items()}
@@ -301,8 +322,10 @@ def _one_of(keys: Iterable[str], rest: Words, more: tuple[Candidate, ...] = ()) 
 
 
 def _keys_of(session: Administrator, table: Table) -> tuple[str, ...]:
-    cmdb = session.box.cmdb
-    return tuple(cmdb.rows(cmdb.scope_of(table, session.vdom), table.path))
+    cmdb, place = session.box.cmdb, session.editor.scope
+    own = cmdb.rows(cmdb.scope_of(table, place), table.path)
+    # In a VDOM the certificates of the whole box are known too.
+    return tuple(dict.fromkeys((*own, *cmdb.rows(GLOBAL, table.path))) if table.ranged else own)
 
 
 def _show(session: Administrator, words: Words) -> _Next:
@@ -354,10 +377,11 @@ def _diagnose(session: Administrator, words: Words) -> _Next:
 
 def _hooked(session: Administrator, table: hooks.Table, words: Words) -> _Next:
     """Behind the words of a hook, or of the start of one."""
-    hook, rest, path = hooks.find(table, words)
+    place = session.editor.place_kind
+    hook, rest, path = hooks.find(table, words, place)
     if rest and (hook is None or len(rest) > len(hook.parameters)):
         raise messages.parse_error(rest[0] if hook is None else rest[len(hook.parameters)])
-    inner = () if rest else tuple(_word_of(session, table, (*path, word)) for word in hooks.below(table, path))
+    inner = () if rest else tuple(_word_of(session, table, (*path, word)) for word in hooks.below(table, path, place))
     if hook is None:
         return _Next(inner)
     wanted = hook.parameters[len(rest) : len(rest) + 1]
@@ -369,7 +393,7 @@ def _word_of(session: Administrator, table: hooks.Table, path: PathWords) -> Can
     """A hook's word with its help: the hook's, the config path's of that name, or the word itself, as on the box."""
     if path in table:
         return Candidate(path[-1], table[path].help)
-    return Candidate(path[-1], session.box.cmdb.schema.below(path[:-1]).get(path[-1], path[-1]))
+    return Candidate(path[-1], session.editor.view.below(path[:-1]).get(path[-1], path[-1]))
 
 
 def _parameter(session: Administrator, parameter: Attribute) -> tuple[Candidate, ...]:
@@ -383,12 +407,15 @@ def _parameter(session: Administrator, parameter: Attribute) -> tuple[Candidate,
 
 def _keys(session: Administrator) -> tuple[Candidate, ...]:
     frame = session.editor.frame
-    return () if frame is None else tuple(map(Candidate, session.editor.rows(frame)))
+    if frame is None:
+        return tuple(Candidate(name) for name in session.box.cmdb.vdoms())
+    return tuple(map(Candidate, session.editor.rows(frame)))
 
 
 def _new_key(session: Administrator) -> Candidate:
     frame = session.editor.frame
-    assert frame is not None
+    if frame is None:
+        return Candidate("<name>", Text.HELP_VDOM_NAME(), literal=False)
     key = frame.table.attributes[frame.table.key]
     text = Text.HELP_RANGE(help=key.help, low=key.low, high=key.high) if frame.table.integer_keys else key.help
     return Candidate(key.name, text, literal=False)
@@ -504,10 +531,36 @@ def _referable(session: Administrator, attribute: Attribute) -> tuple[Candidate,
     return tuple(Candidate(key, table.path[-1]) for table in tables for key in _keys_of(session, table))
 
 
+# --- VDOMs and aliases ----------------------------------------------------------------------------------------------
+
+
+def _sudo(session: Administrator, words: Words) -> _Next:
+    """A scope, then a command as it would be typed there."""
+    scopes = (GLOBAL, *session.box.cmdb.vdoms())
+    if not words:
+        return _Next(tuple(map(Candidate, scopes)))
+    scope = _choose(words[0], scopes)
+    if len(words) == 1:
+        return _Next(tuple(Candidate(verb, VERBS[verb]()) for verb in READS))
+    verb = _choose(words[1], READS)
+    with session.editor.elsewhere(scope):
+        return _FOLLOWERS[verb](session, words[2:])
+
+
+def _alias(session: Administrator, words: Words) -> _Next:
+    names = tuple(session.box.cmdb.rows(GLOBAL, ("system", "alias")))
+    if not words:
+        return _Next(tuple(map(Candidate, names)))
+    if words[0] not in names:
+        raise messages.parse_error(words[0])
+    return _ended(words[1:])
+
+
 # Sorted by verb.
 # fmt: off
 _FOLLOWERS: dict[str, Callable[[Administrator, Words], _Next]] = {
     "abort":    _nothing,
+    "alias":    _alias,
     "append":   _list,
     "clone":    _renamed,
     "config":   _config,
@@ -526,6 +579,7 @@ _FOLLOWERS: dict[str, Callable[[Administrator, Words], _Next]] = {
     "select":   _list,
     "set":      _set,
     "show":     _show,
+    "sudo":     _sudo,
     "tree":     _tree,
     "unselect": _unselect,
     "unset":    _unset,

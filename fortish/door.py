@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from fortish.boot import Options, boot, restoring
 from fortish.box import DEFAULT_FIRMWARE, Event
 from fortish.cmdb.store import Cmdb
+from fortish.errors import UsageError
 from fortish.replay import Failure, Player, Typed, typed_lines
 from fortish.session import Session
 
@@ -135,7 +136,9 @@ class Appliance:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def session(self, administrator: str = "admin") -> Administrator:
-        """Log in."""
+        """Log in. Raises `UsageError` for somebody who is not configured."""
+        if administrator not in self.cmdb["system admin"]:
+            raise UsageError(f"no administrator '{administrator}'")
         return Administrator(self, administrator)
 
     @property

@@ -24,7 +24,7 @@ from fortish.session import Session
 
 CLOCK = "2023-04-06T22:37:34Z"
 HEADING = re.compile(r"^-- ([\w.-]+) --$", re.MULTILINE)
-OPTION = re.compile(r"^(dialect|firmware|network|clock|hostname|omits): *(.*)$", re.MULTILINE)
+OPTION = re.compile(r"^(administrator|dialect|firmware|network|clock|hostname|omits): *(.*)$", re.MULTILINE)
 
 # What differs at each run; in this order.
 # fmt: off
@@ -109,7 +109,7 @@ async def play(scenario: Scenario) -> tuple[list[Difference], str]:
     """Play a scenario; what differed, and the whole text as it would have to be."""
     with TemporaryDirectory() as folder:
         runtime = _runtime(scenario, Path(folder))
-        session = Session(runtime.box)
+        session = Session(runtime.box, scenario.options.get("administrator", "admin"))
         pieces: list[str] = []
         player = Player(runtime, session, pieces.append, tick=1.0, echo=False)
         try:

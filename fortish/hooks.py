@@ -19,7 +19,8 @@ from fortish.steps import Flow
 class Hook:
     """A command: its words, what it is for, its positional parameters, of which the first `needs` must be given.
 
-    `rest` hooks take all that follows as one value, the words joined by blanks.
+    On a box with VDOMs a command of the whole box (`global`) is not there inside a VDOM, and one of a VDOM (`vdom`) is
+    there only.
     """
 
     words: str
@@ -27,6 +28,7 @@ class Hook:
     run: Run
     parameters: tuple[Attribute, ...] = ()
     needs: int = 0
+    where: str = "both"
 
     @property
     def path(self) -> PathWords:
@@ -62,23 +64,32 @@ def parameter(name: str, help_: str, type_: str = "string", size: int = 0, **mor
     return Attribute(name, type_, help_, "acted", size, choices=choices, **more)
 
 
-def below(hooks: Table, prefix: PathWords) -> list[str]:
-    """The words that may follow `prefix`, in the table's order."""
+# In which kind of place (`Editor.place_kind`) commands of the whole box and those of a VDOM are there.
+SCOPES = {"multi": "global", "global": "global", "vdoms": "global", "vdom": "vdom", "confined": "vdom"}
+
+
+def _there(hook: Hook, place: str) -> bool:
+    return hook.where == "both" or SCOPES.get(place, hook.where) == hook.where
+
+
+def below(hooks: Table, prefix: PathWords, place: str = "root") -> list[str]:
+    """The words that may follow `prefix` in this kind of place, in the table's order."""
     depth = len(prefix)
-    return list(dict.fromkeys(path[depth] for path in hooks if path[:depth] == prefix and len(path) > depth))
+    found = (path for path in hooks if path[:depth] == prefix and len(path) > depth)
+    return list(dict.fromkeys(path[depth] for path in found if _there(hooks[path], place)))
 
 
-def find(hooks: Table, typed: Sequence[str]) -> tuple[Hook | None, Words, PathWords]:
+def find(hooks: Table, typed: Sequence[str], place: str = "root") -> tuple[Hook | None, Words, PathWords]:
     """The hook that the words begin, the words behind it, and how far the words could be followed.
 
     Each word may be a unique prefix. No hook, and an unfollowed rest, if the words lead nowhere. Raises `CliError` for
     an ambiguous word.
     """
     path: PathWords = ()
-    for place, word in enumerate(typed):
-        choices = complete_word(word, below(hooks, path))
+    for at, word in enumerate(typed):
+        choices = complete_word(word, below(hooks, path, place))
         if not choices:
-            return hooks.get(path), tuple(typed[place:]), path
+            return hooks.get(path), tuple(typed[at:]), path
         if len(choices) > 1:
             raise messages.ambiguous(word)
         path = (*path, choices[0])

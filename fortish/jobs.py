@@ -27,6 +27,7 @@ class Job:
     kind: Kind
     name: str
     due: float
+    scope: str = GLOBAL
 
 
 def next_job(box: Box) -> Job | None:
@@ -36,16 +37,15 @@ def next_job(box: Box) -> Job | None:
 
 def all_jobs(box: Box) -> Iterator[Job]:
     """Every job that will fall due. A box has no local certificates from the factory."""
-    if not box.cmdb.touched(GLOBAL, LOCAL):
-        return
-    for name, entry in box.cmdb.rows(GLOBAL, LOCAL).items():
-        if entry.values.get("enroll-protocol") != "est" or name in box.enrolling:
-            continue
-        watch = box.watches.setdefault(name, Watch(box.clock.now()))
-        yield from _jobs_of(name, entry, watch, box.clock.now())
+    for scope in box.cmdb.scopes(LOCAL):
+        for name, entry in box.cmdb.rows(scope, LOCAL).items():
+            if entry.values.get("enroll-protocol") != "est" or (scope, name) in box.enrolling:
+                continue
+            watch = box.watches.setdefault((scope, name), Watch(box.clock.now()))
+            yield from _jobs_of(scope, name, entry, watch)
 
 
-def _jobs_of(name: str, entry: Entry, watch: Watch, now: float) -> Iterator[Job]:
+def _jobs_of(scope: str, name: str, entry: Entry, watch: Watch) -> Iterator[Job]:
     expiry = _expiry(str(entry.values.get("certificate", "")))
     if expiry is None:
         return
@@ -57,7 +57,7 @@ def _jobs_of(name: str, entry: Entry, watch: Watch, now: float) -> Iterator[Job]
         if days:
             # N >= whole days left, from the first second at which fewer than N + 1 whole days are left.
             due = max(math.floor(expiry - (days + 1) * DAY) + 1, watch.since + SETTLE)
-            yield Job(kind, name, due if done is None or done < watch.since else max(due, done + DAY))
+            yield Job(kind, name, due if done is None or done < watch.since else max(due, done + DAY), scope)
 
 
 def _expiry(text: str) -> float | None:
@@ -70,28 +70,28 @@ def _expiry(text: str) -> float | None:
         return None
 
 
-def days_left(box: Box, name: str) -> int:
+def days_left(box: Box, name: str, scope: str = GLOBAL) -> int:
     """Whole days until a certificate expires."""
-    entry = box.cmdb.entry(GLOBAL, LOCAL, name)
+    entry = box.cmdb.entry(scope, LOCAL, name)
     expiry = _expiry(str(entry.values.get("certificate", ""))) if entry else None
     return 0 if expiry is None else math.floor((expiry - box.clock.now()) / DAY)
 
 
 def flow(box: Box, job: Job) -> Flow:
     """The flow of a job, made from its data."""
-    return FLOWS[job.kind](box, job.name)
+    return FLOWS[job.kind](box, job.name, job.scope)
 
 
-def renew(box: Box, name: str) -> Flow:
+def renew(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     """Renew a certificate; tried once a day at most until it succeeds."""
     from fortish.est.authorities import EnrollFault
     from fortish.est.enroll import est_simple_reenroll
 
-    watch = box.watches.setdefault(name, Watch(box.clock.now()))
+    watch = box.watches.setdefault((scope, name), Watch(box.clock.now()))
     watch.tried, watch.attempts = box.clock.now(), watch.attempts + 1
-    box.enrolling.add(name)
+    box.enrolling.add((scope, name))
     try:
-        yield from est_simple_reenroll(box, name)
+        yield from est_simple_reenroll(box, name, scope)
     except EnrollFault as fault:
         box.log(41990, name=name, **{"cert-type": "local"}, method="EST", status="failure", reason=fault.reason)
     else:
@@ -99,13 +99,13 @@ def renew(box: Box, name: str) -> Flow:
         box.log(22205, name=name)
         box.log(41987, name=name, **{"cert-type": "local"}, method="EST", status="success")
     finally:
-        box.enrolling.discard(name)
+        box.enrolling.discard((scope, name))
 
 
-def warn(box: Box, name: str) -> Flow:
+def warn(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     """Write an event that a certificate will be renewed soon; once a day."""
-    box.watches.setdefault(name, Watch(box.clock.now())).warned = box.clock.now()
-    left = days_left(box, name)
+    box.watches.setdefault((scope, name), Watch(box.clock.now())).warned = box.clock.now()
+    left = days_left(box, name, scope)
     box.log(22200, action="auto-update", status="warning", cert=name, msg=f"{left} days left")
     yield from ()
 

@@ -58,6 +58,20 @@ class Text(Enum):
     DUPLICATE             = I, "duplicate entry exists: {key}"
     NOT_STORED            = O, "The configuration could not be stored: {reason}"
     REFUSED_VALUE         = O, "fortish does not support {name} {value}."
+    # VDOMs
+    CURRENT_VF            = D, "current vf={name}:{number}"
+    NEW_VDOM_QUESTION     = D, ("The input VDOM name doesn't exist.\nDo you want to create a new VDOM?\n"
+                                "Please press 'y' to continue, or press 'n' to cancel. (y/n)")
+    LOGOUT_QUESTION       = D, ("You will be logged out for the operation to take effect.\n"
+                                "Do you want to continue? (y/n)")
+    LOGGED_OUT            = D, "exit"
+    CHECKING_FAIL         = D, "Attribute '{name}' value '{value}' checking fail {code}"
+    VDOMS_LEFT            = O, "There are VDOMs beside the management VDOM: delete them first."
+    MANAGEMENT_VDOM       = O, "The management VDOM '{name}' cannot be deleted."
+    RESERVED_NAME         = I, "'{name}' is a reserved keyword."
+    # access profiles
+    PERMISSION_DENIED     = I, "Permission denied."
+    NO_BACKUP_PERMISSION  = D, "The current admin user does not have the permission to backup config."
     # certificates
     BAD_PRIVATE_KEY       = D, "Invalid private key, password may be required"
     BAD_CA                = D, "Input is not a valid CA certificate."
@@ -103,7 +117,7 @@ class Text(Enum):
     NO_SUCH_CERTIFICATE   = I, "Certificate '{name}' does not exist."
     STATUS_ROW            = D, "{name}: {value}"
     CONFIG_VERSION        = D, ("#config-version={model}-{version}-FW-build{build:04d}-{date}"
-                                ":opmode=0:vdom=0:user={user}")
+                                ":opmode=0:vdom={vdom}:user={user}")
     CONF_FILE_VERSION     = D, "#conf_file_ver={number}"
     BUILD_NUMBER          = D, "#buildno={build:04d}"
     GLOBAL_VDOM           = D, "#global_vdom=1"
@@ -134,12 +148,33 @@ class Text(Enum):
     INFO_USER_LOG         = I, "console no user log message:    disable"
     INFO_DAEMON           = I, "{daemon} debug level:        {level} (0x{bits:x})"
     INFO_CLI              = I, "CLI debug level:        3"
+    # login
+    LOGIN                 = D, "{hostname} login: "
+    PASSWORD              = D, "Password: "
+    LOGIN_INCORRECT       = D, "Login incorrect"
+    LOCKED_OUT            = O, "Too many failed logins: '{name}' cannot log in for {seconds} seconds."
+    FOREIGN_PASSWORD      = O, "The password of '{name}' was encrypted by another box: fortish cannot check it."
+    CHANGE_PASSWORD       = D, "You are forced to change your password. Please input a new password."
+    NEW_PASSWORD          = D, "New Password: "
+    CONFIRM_PASSWORD      = D, "Confirm Password: "
+    PASSWORD_MISMATCH     = O, "The two passwords differ."
+    PASSWORD_EMPTY        = O, "The new password cannot be empty."
+    WELCOME               = D, "Welcome!"
+    ACCEPT                = D, "(Press 'a' to accept):"
+    PRE_LOGIN             = O, "This box may be used by its administrators only. What is done here may be recorded."
+    POST_LOGIN            = O, "You are logged in to a box that others may depend on. What you do may be recorded."
+    TIMEOUT               = D, "Timeout"
     # help
     HELP_CONFIG           = D, "Configure object."
     HELP_GET              = D, "Get dynamic and system information."
     HELP_SHOW             = D, "Show configuration."
     HELP_DIAGNOSE         = D, "Diagnose facility."
     HELP_EXECUTE          = D, "Execute static commands."
+    HELP_ALIAS            = D, "Execute alias commands."
+    HELP_SUDO             = O, "Run one command in another scope."
+    HELP_GLOBAL           = O, "Settings of the whole box."
+    HELP_VDOM             = O, "Make, enter or delete a VDOM."
+    HELP_VDOM_NAME        = O, "Name of the VDOM."
     HELP_EXIT             = D, "Exit the CLI."
     HELP_QUIT             = O, "Leave the CLI."
     HELP_TREE             = O, "Show what can be configured, as a tree."

@@ -16,6 +16,7 @@ from fortish.session import Session
 from fortish.steps import Kind
 
 SETTLE = 60.0  # seconds of box time: background work due by then runs before the next line at the root prompt
+AGAIN = ("logout", "reboot")  # how a session may end after which the same administrator logs in again
 Write = Callable[[str], object]
 
 
@@ -159,6 +160,8 @@ class Player:
         page.driving = Driving(self.session.feed(typed.text), self.runtime, page)
         await page.driving.run()
         page.driving = None
+        if self.session.left in AGAIN:
+            self.session.log_in(self.session.administrator)
         if failure := self.session.failure:
             self._fail(typed, " ".join(line for line in failure.lines if line))
         if self.session.at_root:

@@ -7,17 +7,20 @@ world leaves as steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from typing import Any
 
 from fortish import commands as c
 from fortish import diagnose, execute, get, grep, hooks, messages
+from fortish.access import FACTORY, Access, access, confined_to
 from fortish.box import Box
 from fortish.cmdb import render
-from fortish.cmdb.editor import CONFIGURES, Editor, resolve_path
-from fortish.cmdb.schema import Table
-from fortish.cmdb.store import Rows
+from fortish.cmdb.editor import CONFIGURES, READS, Editor, resolve_path
+from fortish.cmdb.schema import Table, View
+from fortish.cmdb.store import GLOBAL, ROOT, Rows
+from fortish.cmdb.unknown import words as as_text
 from fortish.cmdb.working import check_key
 from fortish.debug import ConsoleDebug
 from fortish.errors import CliError, FortishError
@@ -26,26 +29,70 @@ from fortish.parse import LineJoiner, complete_word, parse
 from fortish.steps import Ask, Flow, Say
 
 CONTINUED = "> "
+ALIAS = ("system", "alias")
+DEEPEST = 8  # aliases that call each other
 CHUNK = 500  # lines printed in one step
 KEY_WIDTH = 20  # characters of a key in the prompt; a longer one is cut to 16, ~ and its last 3
 
 
-class Session:
-    """An administrator at a box. `failure` is the error of the last line, None if it went well."""
+@dataclass(slots=True)
+class Batch:
+    """`execute batch`: the lines that wait for its end (None: it is stopped), and the last run as (code, line)."""
 
-    def __init__(self, box: Box, administrator: str = "admin", vdom: str = "root") -> None:
-        self.box, self.administrator, self.vdom = box, administrator, vdom
-        self.editor = Editor(box.cmdb, vdom)
+    lines: list[str] | None = None
+    log: list[tuple[int, str]] = field(default_factory=list)
+
+
+class Session:
+    """An administrator at a box.
+
+    `failure` is the error of the last line, None if it went well. `left` says how the session ended, once `alive` is
+    False: exit, logout, reboot or shutdown.
+    """
+
+    def __init__(self, box: Box, administrator: str = "admin", vdom: str = ROOT) -> None:
+        self.box = box
+        self.log_in(administrator, vdom)
+
+    def log_in(self, administrator: str, vdom: str = ROOT) -> None:
+        """A fresh session of `administrator`, at the root prompt."""
+        self.administrator = administrator
+        self.editor = Editor(self.box.cmdb, vdom)
         self.debug = ConsoleDebug()
         self.options: dict[str, Any] = {}
-        self.alive = True
+        self.batch = Batch()
+        self.alive, self.left = True, ""
         self.failure: CliError | None = None
         self._joiner = LineJoiner()
+        self._depth = 0
+        home = confined_to(self.box.cmdb, administrator) if administrator != FACTORY else None
+        if home is not None:
+            self.editor.home, self.editor.confined = home, True
+
+    def leave(self, how: str) -> None:
+        """The session ends: exit, logout, reboot or shutdown."""
+        self.alive, self.left = False, how
+
+    @property
+    def access(self) -> Access:
+        """What the administrator may do, as it is configured now."""
+        return access(self.box.cmdb, self.administrator)
+
+    @property
+    def vdom(self) -> str:
+        """The VDOM the administrator stands in."""
+        return self.editor.vdom
+
+    @property
+    def scope(self) -> str:
+        """Where certificates made or imported here are kept: `global`, or the VDOM on a box that has several."""
+        return self.editor.scope if self.box.cmdb.multi else GLOBAL
 
     @property
     def prompt(self) -> str:
         """The prompt, with its blank."""
-        return CONTINUED if self._joiner.waiting else f"{self.box.hostname} {self.place}# "
+        mark = "#" if self.access.unrestricted else "$"
+        return CONTINUED if self._joiner.waiting else f"{self.box.hostname} {self.place}{mark} "
 
     @property
     def waiting(self) -> bool:
@@ -56,10 +103,10 @@ class Session:
     def place(self) -> str:
         """Where the administrator stands, as the prompt shows it: `(local) `, or nothing at the root."""
         frame = self.editor.frame
-        if frame is None:
+        if frame is None and not self.editor.place:
             return ""
-        name = frame.name if len(frame.name) <= KEY_WIDTH else f"{frame.name[:16]}~{frame.name[-3:]}"
-        return f"({name}) "
+        name = self.editor.place[-1] if frame is None else frame.name
+        return f"({name if len(name) <= KEY_WIDTH else f'{name[:16]}~{name[-3:]}'}) "
 
     @property
     def at_root(self) -> bool:
@@ -80,20 +127,30 @@ class Session:
             return
         try:
             command = parse(whole.text, self.editor.legal)
-            if command is not None:
-                yield from self.obey(command)
+            if command is None:
+                return
+            if self.batch.lines is not None and not _is_batch(command):
+                self.batch.lines.append(whole.text)
+                return
+            yield from self.obey(command)
         except CliError as error:
             self.failure = error
             yield Say(error.as_printed())
 
     def obey(self, command: c.Command) -> Flow:
         """Carry out one command. Raises `CliError`."""
-        if type(command) in CONFIGURES and not (isinstance(command, c.Exit) and self.at_root):
+        rights = self.access
+        if rights.unrestricted:
+            self.editor.permits = None
+        else:
+            self.editor.permits = rights
+            rights.check_verb(type(command).__name__.lower())
+        if type(command) in CONFIGURES and not (isinstance(command, c.Exit) and self._at_exit):
             yield from self._configure(command)
             return
         match command:
             case c.Exit():
-                self.alive = False
+                self.leave("exit")
             case c.Execute(words, piped):
                 yield from _piped(self._run(execute.HOOKS, words), piped)
             case c.Diagnose(words, piped):
@@ -104,34 +161,76 @@ class Session:
                 yield from _piped(_say(self._show(words, full)), piped)
             case c.Tree(words, piped):
                 yield from _piped(_say(self._tree(words)), piped)
+            case c.Sudo(scope, words, piped):
+                yield from _piped(self._sudo(scope, words), piped)
+            case c.Alias(name):
+                yield from self._alias(name)
             case _:
                 raise messages.unknown_action()
+
+    @property
+    def _at_exit(self) -> bool:
+        """Whether `exit` leaves: at the root prompt only."""
+        return self.at_root and not self.editor.place
 
     def _configure(self, command: c.Command) -> Flow:
         outcome = self.editor.apply(command)
         if outcome.lines:
             yield Say("\n".join(outcome.lines))
-        if outcome.question and (yield Ask(outcome.question)) == "y":
-            self.editor.confirm(outcome)
+        if not outcome.question or (yield Ask(outcome.question)) != "y":
+            return
+        confirmed = self.editor.confirm(outcome)
+        if confirmed.lines:
+            yield Say("\n".join(confirmed.lines))
+        if confirmed.logout:
+            self.leave("logout")
 
     def _run(self, table: hooks.Table, words: c.Words) -> Flow:
-        hook, rest, path = hooks.find(table, words)
+        hook, rest, path = hooks.find(table, words, self.editor.place_kind)
+        if table is execute.HOOKS:
+            self.access.check_execute(path)
         if hook is None:
             raise messages.parse_error(rest[0]) if rest else messages.incomplete()
         if rest and hooks.below(table, path) and not hook.parameters:
             raise messages.parse_error(rest[0])
         yield from hook.run(self, hooks.arguments(hook, rest))
 
+    def _sudo(self, scope: str, words: c.Words) -> Flow:
+        """One command in another scope, without entering it."""
+        found = complete_word(scope, (GLOBAL, *self.box.cmdb.vdoms()))
+        if len(found) != 1:
+            raise messages.parse_error(scope)
+        with self.editor.elsewhere(found[0]):
+            command = parse(as_text(words), READS)
+            if command is not None:
+                yield from self.obey(command)
+
+    def _alias(self, name: str) -> Flow:
+        """The commands that stand under a name of the administrator's own, at the root prompt."""
+        entry = self.box.cmdb.entry(GLOBAL, ALIAS, name)
+        if entry is None or self._depth >= DEEPEST:
+            raise messages.parse_error(name)
+        self._depth += 1
+        try:
+            for line in str(entry.values.get("command", "")).split("\n"):
+                yield from self.feed(line)
+        finally:
+            self._depth -= 1
+
     # --- reading ---
 
     def _get(self, words: c.Words) -> Flow:
         if not self.editor.frames:
-            hook, rest, _ = hooks.find(get.HOOKS, words)
+            hook, rest, _ = hooks.find(get.HOOKS, words, self.editor.place_kind)
             if hook is not None:
                 yield from hook.run(self, hooks.arguments(hook, rest))
                 return
-            if not words:
+            if not words and self.editor.place_kind != "vdoms":
                 raise messages.incomplete()
+        if not words and not self.editor.frames:
+            listed = (line for name in self.box.cmdb.vdoms() for line in (f"== [ {name} ]", f"name: {name}   "))
+            yield from _say(chain(listed, [""]))
+            return
         table, rows, key = self._place(words)
         # `get` ends its listing with an empty line of its own.
         lines = render.get_table(self.box.cmdb, table, rows) if key is None else self._got(table, rows, key)
@@ -153,19 +252,49 @@ class Session:
         return self._whole(full=False)
 
     def _whole(self, full: bool) -> Iterator[str]:
-        yield from backup_header(self.box, self.administrator)
-        cmdb = self.box.cmdb
-        for path in cmdb.schema.paths():
-            table = cmdb.schema.table(path)
-            assert table is not None
-            yield from render.show_table(cmdb, table, cmdb.rows(cmdb.scope_of(table, self.vdom), path), full)
-        for kept in cmdb.unknown.values():
+        """All that can be named here; at the root of a divided box every scope in turn."""
+        kind = self.editor.place_kind
+        if kind in ("root", "multi"):
+            yield from backup_header(self.box, self.administrator)
+        if kind == "multi":
+            yield from self._vdom_list()
+            yield "config global"
+            yield from self._tables(self._view("global"), GLOBAL, full)
+            yield "end"
+            for name in self.box.cmdb.vdoms():
+                yield from ("config vdom", f"edit {name}")
+                yield from self._tables(self._view("vdom"), name, full)
+                yield "end"
+        elif kind == "vdoms":
+            yield from self._vdom_list()
+        else:
+            yield from self._tables(self.editor.view, self.editor.scope, full)
+        for kept in self.box.cmdb.unknown.values() if kind in ("root", "multi") else ():
             yield from kept.lines
+
+    def _view(self, kind: str) -> View:
+        rights = self.access
+        schema = self.box.cmdb.schema
+        return schema.view(kind) if rights.unrestricted else View(schema, kind, rights.hides)
+
+    def _vdom_list(self) -> Iterator[str]:
+        yield "config vdom"
+        for name in self.box.cmdb.vdoms():
+            yield from (f"edit {name}", "next")
+        yield "end"
+
+    def _tables(self, view: View, place: str, full: bool) -> Iterator[str]:
+        cmdb = self.box.cmdb
+        for path in view.paths():
+            table = view.table(path)
+            assert table is not None
+            yield from render.show_table(cmdb, table, cmdb.rows(cmdb.scope_of(table, place), table.path), full)
 
     def _tree(self, words: c.Words) -> Iterator[str]:
         if not words and not self.editor.frames:
-            for path in self.box.cmdb.schema.paths():
-                table = self.box.cmdb.schema.table(path)
+            view = self.editor.view
+            for path in view.paths():
+                table = view.table(path)
                 assert table is not None
                 yield from render.tree_table(table)
             return
@@ -190,8 +319,12 @@ class Session:
         return child, dict(rows), _known(child, rows, words[1:]) if len(words) > 1 else None
 
     def _absolute(self, words: c.Words) -> tuple[Table, Rows, str | None]:
-        table, rest = resolve_path(self.box.cmdb.schema, words)
-        rows = dict(self.box.cmdb.rows(self.box.cmdb.scope_of(table, self.vdom), table.path))
+        table, rest = resolve_path(self.editor.view, words)
+        cmdb = self.box.cmdb
+        scope = cmdb.scope_of(table, self.editor.scope)
+        rows = dict(cmdb.rows(scope, table.path))
+        if table.ranged and rest and scope != GLOBAL:  # in a VDOM the certificates of the whole box are known too
+            rows = {**cmdb.rows(GLOBAL, table.path), **rows}
         return table, rows, _known(table, rows, rest) if rest else None
 
 
@@ -210,11 +343,24 @@ def backup_header(box: Box, administrator: str) -> Iterator[str]:
     firmware = box.firmware
     prefix, version = firmware.serial[:6], firmware.version.removeprefix("v")
     yield Text.CONFIG_VERSION(
-        model=prefix, version=version, build=firmware.build, date=firmware.date, user=administrator
+        model=prefix,
+        version=version,
+        build=firmware.build,
+        date=firmware.date,
+        vdom=int(box.cmdb.multi),
+        user=administrator,
     )
     yield Text.CONF_FILE_VERSION(number=box.cmdb.generation + 1)
     yield Text.BUILD_NUMBER(build=firmware.build)
     yield Text.GLOBAL_VDOM()
+
+
+def _is_batch(command: c.Command) -> bool:
+    """Whether a line is for `execute batch` itself while others are gathered."""
+    if not isinstance(command, c.Execute):
+        return False
+    hook = hooks.find(execute.HOOKS, command.words)[0]
+    return hook is not None and hook.path[0] == "batch"
 
 
 def _say(lines: Iterable[str]) -> Flow:

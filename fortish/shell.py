@@ -7,33 +7,43 @@ takes keys, all else waits for the next prompt, so that nothing typed or pasted 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import math
 import sys
-from collections.abc import Iterator
+import time
+from collections import deque
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import in_terminal
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.history import History
 from prompt_toolkit.input import Input, create_input
-from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.key_binding.key_processor import KeyPress
+from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import Output, create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from fortish import completion
+from fortish.box import SYSTEM_GLOBAL
 from fortish.cmdb.store import GLOBAL, SINGLE
 from fortish.commands import DebugSwitch
-from fortish.console import BACKSPACE, CTRL_C, ENTER, Pager, answer
+from fortish.console import Pager, answer
 from fortish.drive import Driving, Runtime
+from fortish.history import as_text
+from fortish.history import history as kept
+from fortish.keyboard import Keyboard
 from fortish.messages import Text
 from fortish.parse import open_quote
 from fortish.session import Session
-from fortish.steps import Kind
+from fortish.steps import Flow, Kind
 
-_KEYS = {Keys.ControlM: ENTER, Keys.ControlJ: ENTER, Keys.ControlC: CTRL_C, Keys.ControlH: BACKSPACE}
+MINUTE = 60.0  # seconds
+GOES_ON = frozenset({"logout", "reboot"})  # ways to leave after which the terminal asks for a login
+
+
+class _TimedOut(Exception):
+    """Nobody has touched a key at the prompt for too long."""
 
 
 async def interact(
@@ -43,13 +53,18 @@ async def interact(
     history: Path | None = None,
     input: Input | None = None,
     output: Output | None = None,
+    assist: bool = False,
+    minute: float = MINUTE,
 ) -> int:
     """Let somebody type at `session` until they leave; returns the exit status.
 
     `history` is the file of typed lines (in memory without one). Without `input` and `output` it is the terminal.
+    `assist` adds what helps a learner; `minute` is how many seconds a minute of the idle time lasts.
     """
     paged = output is not None or sys.stdout.isatty()
-    shell = _Shell(runtime, session, _history(history), input or create_input(), output or _terminal(), paged)
+    shell = _Shell(
+        runtime, session, kept(history), input or create_input(), output or _terminal(), paged, assist, minute
+    )
     runtime.consoles.append(shell)
     work = asyncio.create_task(runtime.work())
     try:
@@ -85,11 +100,9 @@ def _terminal() -> Output:
     return output
 
 
-def _history(path: Path | None) -> History:
-    if path is None:
-        return InMemoryHistory()
-    path.touch(mode=0o600)  # typed lines hold passwords
-    return FileHistory(str(path))
+def _reported(flow: Flow) -> Flow:
+    """The flow, whose result is told from a flow that never came to its end."""
+    return ((yield from flow),)
 
 
 def _unsaved(session: Session) -> str:
@@ -101,66 +114,141 @@ class _Shell:
     """One administrator's terminal; a `fortish.drive.Console`."""
 
     def __init__(
-        self, runtime: Runtime, session: Session, history: History, input_: Input, output: Output, paged: bool
-    ) -> None:
+        self, runtime: Runtime, session: Session, history: History, input_: Input, output: Output, paged: bool,
+        assist: bool, minute: float,
+    ) -> None:  # fmt: skip
         self._runtime, self._session, self._paged = runtime, session, paged
         self._input, self._output, self._history = input_, output, history
-        self._pager = Pager(self._write, self._key, self._size)
-        self._prompt: PromptSession[str] = PromptSession(
-            history=history, input=input_, output=output, key_bindings=self._bindings(), enable_suspend=False
-        )
-        self._keys: asyncio.Queue[KeyPress | None] = asyncio.Queue()
-        self._asking = 0  # how many readers wait for a key: then Ctrl-C is theirs
+        self._keyboard = Keyboard(input_, self._interrupt)
+        self._pager = Pager(self._write, self._keyboard.key, self._size)
+        self._prompt = self._line_editor(assist)
+        self._minute, self._touched = minute, 0.0  # when a key was last pressed at the prompt
+        self._prompt.app.key_processor.before_key_press += self._touch
         self._driving: Driving | None = None
         self._held: list[str] = []  # physical lines of an unfinished one
-        self._pasted: list[str] = []  # lines of a paste that wait for their turn; the last one has no end
+        self._pasted: deque[str] = deque()  # lines of a paste that wait for their turn; the last one has no end
         self._traces: list[str] = []
         self._cycle: tuple[str, list[str], int, str] = ("", [], 0, "")
+
+    def _line_editor(self, assist: bool) -> PromptSession[str]:
+        more: dict[str, Any] = {}
+        keys: KeyBindingsBase = self._bindings()
+        if assist:
+            from fortish import assist as learner
+
+            more = learner.options(self._session, self._before, lambda: self._size()[1])
+            keys = merge_key_bindings([keys, learner.bindings()])
+        return PromptSession(
+            history=self._history,
+            input=self._input,
+            output=self._output,
+            key_bindings=keys,
+            enable_suspend=False,
+            **more,
+        )
 
     # --- the loop ---
 
     async def run(self) -> None:
-        """Read and obey until the administrator leaves."""
+        """Serve one administrator after the other, until somebody leaves."""
+        if not await self._greeted():
+            return
+        while await self._serve():
+            from fortish.login import login
+
+            self._session.debug.enabled = False  # a console without an administrator prints no debug lines
+            name = await self._finished(login(self._runtime.box))
+            if not name:
+                return
+            self._session.log_in(str(name[0]))
+
+    async def _greeted(self) -> bool:
+        """Show the banners that are enabled; whether they were accepted."""
+        if not self._runtime.box.cmdb.touched(GLOBAL, SYSTEM_GLOBAL):  # as from the factory: no schema is read for it
+            return True
+        from fortish.login import banners
+
+        return bool(await self._finished(banners(self._runtime.box)))
+
+    async def _serve(self) -> bool:
+        """Read and obey until the administrator leaves; whether the next one may log in."""
         while self._session.alive:
             try:
                 line = await self._line()
             except KeyboardInterrupt:
-                self._pasted.clear()
-                self._held.clear()
-                self._session.drop_line()
+                self._drop_lines()
                 self._write("\n")
                 continue
             except EOFError:
-                return
+                return False
+            except _TimedOut:
+                self._drop_lines()
+                self._write(f"{Text.TIMEOUT()}\n\n")
+                return True
             await self._obey(line)
-            if not self._session.waiting and self._session.alive:
+            if not self._session.waiting and self._session.left not in ("exit", "shutdown"):
                 self._write("\n")
+        return self._session.left in GOES_ON
+
+    def _drop_lines(self) -> None:
+        """What was typed of an unfinished line, and pasted behind it, is forgotten."""
+        self._pasted.clear()
+        self._held.clear()
+        self._session.drop_line()
 
     async def _line(self) -> str:
-        """The next physical line: of a paste, or typed."""
+        """The next physical line: of a paste, or typed. Raises `_TimedOut`."""
         start = ""
         if len(self._pasted) > 1:
-            line = self._pasted.pop(0)
+            line = self._pasted.popleft()
             self._write(f"{self._session.prompt}{line}\n")
             if line.strip():
                 self._history.append_string(line)
             return line
         if self._pasted:
             start = self._pasted.pop()
-        return await self._prompt.prompt_async(self._session.prompt, default=start)
+        idle = asyncio.create_task(self._idle())
+        try:
+            return as_text(await self._prompt.prompt_async(self._session.prompt, default=start))
+        finally:
+            idle.cancel()
 
     async def _obey(self, line: str) -> None:
         self._held.append(line)
-        self._pager.restart()
-        self._driving = Driving(self._session.feed(line), self._runtime, self)
-        try:
-            with self._reading():
-                self._flush_traces()
-                await self._driving.run()
-        finally:
-            self._driving = None
+        await self._finished(self._session.feed(line))
         if not self._session.waiting:
             self._held.clear()
+
+    async def _finished(self, flow: Flow) -> tuple[Any, ...]:
+        """Drive a flow here to its end: what it returns, or () if Ctrl-C ended it."""
+        self._pager.restart()
+        self._driving = Driving(_reported(flow), self._runtime, self)
+        try:
+            with self._keyboard.reading():
+                self._flush_traces()
+                return tuple(await self._driving.run() or ())
+        finally:
+            self._driving = None
+
+    # --- idle time ---
+
+    def _touch(self, _: object = None) -> None:
+        self._touched = time.monotonic()
+
+    async def _idle(self) -> None:
+        """End the prompt when no key was pressed for as long as the box allows."""
+        self._touched = time.monotonic()
+        await asyncio.sleep(self._minute / 60)  # the first prompt need not wait for the schema
+        while (left := self._touched + self._patience() - time.monotonic()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(min(left, self._minute))
+        if self._prompt.app.is_running and not self._prompt.app.is_done:
+            self._prompt.app.exit(exception=_TimedOut)
+
+    def _patience(self) -> float:
+        """For how many seconds a prompt may be left alone."""
+        value = partial(self._runtime.box.cmdb.value, GLOBAL, SYSTEM_GLOBAL, SINGLE)
+        seconds = float(value("admin-console-timeout") or 0)
+        return seconds * self._minute / 60 if seconds else float(value("admintimeout")) * self._minute
 
     # --- the console ---
 
@@ -180,10 +268,10 @@ class _Shell:
     async def ask(self, question: str, kind: Kind) -> str:
         """Ask and wait for the answer. While a paste runs, its next line is one only if it is exactly y or n."""
         if kind is Kind.YES_NO and len(self._pasted) > 1:
-            given = self._pasted.pop(0) if self._pasted[0] in ("y", "n") else "n"
+            given = self._pasted.popleft() if self._pasted[0] in ("y", "n") else "n"
             self._write(f"{question}{given}\n")
             return given
-        return await answer(question, kind, self._write, self._key)
+        return await answer(question, kind, self._write, self._keyboard.key)
 
     def trace(self, line: str) -> None:
         """Print a debug line; above the prompt if somebody is typing."""
@@ -215,60 +303,13 @@ class _Shell:
         console = ("system", "console")
         return self._paged and self._runtime.box.cmdb.value(GLOBAL, console, SINGLE, "output") == "more"
 
-    # --- keys while no line is edited ---
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Read the keyboard here; what nobody has taken at the end is typed ahead for the next prompt."""
-        with self._input.raw_mode(), self._input.attach(self._ready):
-            for press in get_typeahead(self._input):
-                self._pressed(press)
-            try:
-                yield
-            finally:
-                left = [self._keys.get_nowait() for _ in range(self._keys.qsize())]
-                store_typeahead(self._input, [press for press in left if press is not None])
-
-    def _ready(self) -> None:
-        for press in self._input.read_keys():
-            self._pressed(press)
-        if self._input.closed:
-            self._keys.put_nowait(None)
-
-    def _pressed(self, press: KeyPress) -> None:
-        if press.key == Keys.ControlC and not self._asking:
-            self._interrupt()
-        elif press.key != Keys.CPRResponse:
-            self._keys.put_nowait(press)
-
     def _interrupt(self) -> None:
         """Ctrl-C while a command runs: what was typed and pasted ahead goes too."""
         self._write(f"{Text.INTERRUPTED()}\n")
         self._pasted.clear()
-        while not self._keys.empty():
-            self._keys.get_nowait()
+        self._keyboard.forget()
         if self._driving is not None:
             self._driving.interrupt()
-
-    async def _key(self) -> str:
-        """The next key as a character; '' when the keyboard is gone. Keys that are none are passed over."""
-        self._asking += 1
-        try:
-            while (press := await self._keys.get()) is not None:
-                if press.key in _KEYS:
-                    return _KEYS[Keys(press.key)]
-                if len(press.key) == 1:
-                    return str(press.key)
-                if press.key == Keys.BracketedPaste:
-                    self._spread(press.data)
-            return ""
-        finally:
-            self._asking -= 1
-
-    def _spread(self, text: str) -> None:
-        """A paste into a question: its characters, one by one."""
-        for character in text.replace("\r\n", "\r").replace("\n", "\r"):
-            self._keys.put_nowait(KeyPress(Keys.ControlM if character == ENTER else character, character))
 
     # --- keys while a line is edited ---
 
@@ -303,13 +344,15 @@ class _Shell:
         """The list, then the prompt with what was typed."""
         help_ = completion.candidates(self._session, text)
         lines = completion.layout(help_)
+        self._touched = math.inf  # whoever reads a page is not idle
         async with in_terminal(render_cli_done=True):
             self._pager.restart()
-            with self._reading():
+            with self._keyboard.reading():
                 if lines:
                     await self.say("\n".join(lines), paged=True)
             if help_.error is None:
                 self._write("\n")
+        self._touch()
 
     def _tab(self, event: KeyPressEvent) -> None:
         self._turn(event, 1)
@@ -348,5 +391,5 @@ class _Shell:
         behind = buffer.document.text_after_cursor
         buffer.delete(len(behind))
         buffer.insert_text(first)
-        self._pasted = [*others[:-1], others[-1] + behind, *self._pasted]
+        self._pasted.extendleft(reversed([*others[:-1], others[-1] + behind]))
         buffer.validate_and_handle()

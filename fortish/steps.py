@@ -21,6 +21,7 @@ class Kind(Enum):
     YES_NO = "one key, y or n"
     LINE = "a line"
     SECRET = "a line that is not echoed"  # noqa: S105
+    KEY = "one key of any kind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask this administrator; answered with a string ("y" or "n" for YES_NO)."""
+    """Ask this administrator; answered with a string ("y" or "n" for YES_NO, a character for KEY)."""
 
     question: str
     kind: Kind = Kind.YES_NO

@@ -11,15 +11,15 @@ ROOT = Path(__file__).parent.parent / "fortish"
 ROWS = (
     ("errors", "steps", "commands", "messages", "grammar"),  # vocabulary
     ("parse", "grep", "pki", "debug", "cmdb"),  # text and data
-    ("responder", "box", "est"),  # domain: est needs the box that it keeps its certificates in
+    ("access", "responder", "box", "est"),  # domain: est needs the box that it keeps its certificates in
     ("hooks", "execute", "diagnose", "get", "jobs", "completion"),  # effects, as flows
-    ("session",),  # one administrator
+    ("login", "session"),  # one administrator
     ("clock", "drive", "network", "boot", "state", "screen", "replay", "golden", "check", "demo"),  # carry out
-    ("console", "shell", "line", "sshd", "labs", "door", "main", "__main__"),  # edges
+    ("console", "history", "keyboard", "assist", "shell", "line", "sshd", "labs", "door", "main", "__main__"),  # edges
 )
 PLACE = {name: (row, column) for row, names in enumerate(ROWS) for column, name in enumerate(names)}
 EFFECTS = {"asyncio", "socket", "ssl"}
-ONLY_IN = {"lark": {"grammar", "parse"}, "prompt_toolkit": {"shell"}, "asyncssh": {"sshd"}}
+ONLY_IN = {"lark": {"grammar", "parse"}, "prompt_toolkit": {"assist", "history", "keyboard", "shell"}, "asyncssh": {"sshd"}}
 
 
 def modules() -> Iterator[tuple[str, Path, ast.Module]]:
@@ -97,8 +97,8 @@ def test_heavy_libraries_stay_in_their_rooms() -> None:
 
 
 FLOWS = {
-    "cacerts", "certs_only", "compute", "csrattrs", "dial", "est_simple_enroll", "est_simple_reenroll", "exchange",
-    "take_authorities", "set_auth", "simpleenroll", "simplereenroll",
+    "banners", "cacerts", "certs_only", "compute", "csrattrs", "dial", "est_simple_enroll", "est_simple_reenroll",
+    "exchange", "login", "take_authorities", "set_auth", "simpleenroll", "simplereenroll",
 }  # fmt: skip
 
 

@@ -6,14 +6,17 @@ Nothing here prints, asks or waits: `apply` returns lines, or a question that th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from fortish import commands as c
 from fortish import messages
-from fortish.cmdb.schema import PathWords, Schema, Table
-from fortish.cmdb.store import SINGLE, Change, Cmdb, Drop, Entry, Order, Put, Rows
+from fortish.cmdb import vdoms
+from fortish.cmdb.outcome import DONE, Outcome
+from fortish.cmdb.schema import PathWords, Table, View
+from fortish.cmdb.store import GLOBAL, ROOT, SINGLE, SYSTEM_GLOBAL, VDOM, Change, Cmdb, Drop, Entry, Order, Put, Rows
 from fortish.cmdb.types import TYPES
 from fortish.cmdb.unknown import Block, text
 from fortish.cmdb.working import ChildRows, Working, check_key, find_attribute, in_use
@@ -24,7 +27,13 @@ from fortish.parse import complete_word
 # Which verbs are legal where. The order is that of `?`.
 # fmt: off
 LEGAL: dict[str, tuple[str, ...]] = {
-    "root":      ("config", "get", "show", "diagnose", "execute", "tree", "exit", "quit"),
+    # places: the root prompt; with VDOMs also the whole box, the list of VDOMs, one VDOM
+    "root":      ("config", "get", "show", "diagnose", "execute", "tree", "alias", "exit", "quit"),
+    "multi":     ("config", "get", "show", "diagnose", "execute", "sudo", "alias", "exit", "quit"),
+    "global":    ("config", "get", "show", "diagnose", "execute", "tree", "sudo", "end", "exit", "quit"),
+    "vdoms":     ("edit", "delete", "get", "show", "end", "exit", "quit"),
+    "vdom":      ("config", "get", "show", "diagnose", "execute", "tree", "sudo", "next", "end", "exit", "quit"),
+    # frames
     "table":     ("edit", "delete", "purge", "rename", "clone", "move", "get", "show", "tree",
                   "abort", "end", "exit", "quit"),
     "entry":     ("config", "set", "unset", "append", "select", "unselect", "get", "show", "tree",
@@ -32,23 +41,15 @@ LEGAL: dict[str, tuple[str, ...]] = {
     "singleton": ("config", "set", "unset", "append", "select", "unselect", "get", "show", "tree",
                   "abort", "end", "exit", "quit"),
 }
+LEGAL["confined"] = LEGAL["root"]  # the root prompt of an administrator who cannot leave one VDOM
+VIEWS = {"root": "all", "multi": "none", "global": "global", "vdoms": "none", "vdom": "vdom", "confined": "vdom"}
 # fmt: on
 
 
+READS = ("diagnose", "execute", "get", "show")  # what `sudo` may carry
+
 # Inside a block that is kept as text every configuration verb is.
 KEEPING = tuple(dict.fromkeys((*LEGAL["table"], *LEGAL["entry"])))
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a verb answers: lines to print, and a question to ask before it is done (then `confirm`)."""
-
-    lines: tuple[str, ...] = ()
-    question: str = ""
-    action: Callable[[], None] | None = None
-
-
-DONE = Outcome()
 
 
 @dataclass(slots=True)
@@ -66,24 +67,37 @@ class Frame:
     working: Working | None = None
 
 
-def resolve_path(schema: Schema, typed: tuple[str, ...]) -> tuple[Table, tuple[str, ...]]:
+def resolve_path(view: View, typed: tuple[str, ...]) -> tuple[Table, tuple[str, ...]]:
     """The table that the words name, each word a unique prefix, and the words left over. Raises `CliError`."""
     path: PathWords = ()
     for place, word in enumerate(typed):
-        below = schema.below(path)
-        found = complete_word(word, below)
+        found = complete_word(word, view.words(path))
         if len(found) != 1:
             raise messages.ambiguous(word) if found else messages.parse_error(word)
         path = (*path, found[0])
-        table = schema.table(path)
-        if table is not None and not _continues(schema, path, typed[place + 1 :]):
+        table = view.table(path)
+        if table is not None and not _continues(view, path, typed[place + 1 :]):
             return table, typed[place + 1 :]
     raise messages.incomplete()
 
 
-def _continues(schema: Schema, path: PathWords, rest: tuple[str, ...]) -> bool:
+def _continues(view: View, path: PathWords, rest: tuple[str, ...]) -> bool:
     """Whether a longer path starts with this one and the next word."""
-    return bool(rest) and bool(complete_word(rest[0], schema.below(path)))
+    return bool(rest) and bool(complete_word(rest[0], view.words(path)))
+
+
+class Permits(Protocol):
+    """What an administrator may see and change."""
+
+    @property
+    def unrestricted(self) -> bool:
+        """Whether everything may be done."""
+
+    def hides(self, path: PathWords) -> bool:
+        """Whether a path is not even parsed."""
+
+    def check_change(self, path: PathWords) -> None:
+        """Whether what stands at `path` may be changed. Raises `CliError`."""
 
 
 class Editor:
@@ -92,8 +106,12 @@ class Editor:
     `keep_unknown`: what the schema does not know is kept as text and not refused.
     """
 
-    def __init__(self, cmdb: Cmdb, vdom: str = "root") -> None:
-        self.cmdb, self.vdom = cmdb, vdom
+    def __init__(self, cmdb: Cmdb, vdom: str = ROOT) -> None:
+        self.cmdb, self.home = cmdb, vdom
+        self.place: tuple[str, ...] = ()  # with VDOMs: (), (global,), (vdom,) or (vdom, name)
+        self.confined = False  # to the VDOM `home`
+        self.permits: Permits | None = None  # None: everything
+        self._view: tuple[object, View] | None = None
         self.keep_unknown = False
         self._block: Block | None = None
         self.frames: list[Frame] = []
@@ -107,8 +125,47 @@ class Editor:
 
     @property
     def kind(self) -> str:
-        """root, table, entry or singleton."""
-        return self.frames[-1].kind if self.frames else "root"
+        """The row of `LEGAL` that holds here."""
+        return self.frames[-1].kind if self.frames else self.place_kind
+
+    @property
+    def place_kind(self) -> str:
+        """Root on a box without VDOMs; else multi at the root, global, vdoms in `config vdom`, vdom in one."""
+        if not self.place:
+            return "root" if not self.cmdb.multi else "confined" if self.confined else "multi"
+        return "global" if self.place == (GLOBAL,) else "vdoms" if len(self.place) == 1 else "vdom"
+
+    @property
+    def vdom(self) -> str:
+        """The VDOM that one stands in, or the one that speaks for the box."""
+        return self.place[1] if len(self.place) > 1 else self.home
+
+    @property
+    def scope(self) -> str:
+        """From where tables are looked at: a VDOM, or `global`."""
+        return GLOBAL if self.place_kind in ("multi", "global", "vdoms") else self.vdom
+
+    @contextmanager
+    def elsewhere(self, scope: str) -> Iterator[None]:
+        """Stand for a moment at the root of another scope: `global` or a VDOM."""
+        place, frames = self.place, self.frames
+        self.place, self.frames = (GLOBAL,) if scope == GLOBAL else (vdoms.PLACES[1], scope), []
+        try:
+            yield
+        finally:
+            self.place, self.frames = place, frames
+
+    @property
+    def view(self) -> View:
+        """The tables that can be named here."""
+        kind = VIEWS[self.place_kind]
+        permits = self.permits
+        if permits is None or permits.unrestricted:
+            return self.cmdb.schema.view(kind)
+        made_for = kind, permits, self.cmdb.generation
+        if self._view is None or self._view[0] != made_for:
+            self._view = made_for, View(self.cmdb.schema, kind, permits.hides)
+        return self._view[1]
 
     @property
     def legal(self) -> tuple[str, ...]:
@@ -131,6 +188,8 @@ class Editor:
         if self._block is not None:
             self._keep(command)
             return DONE
+        if self.permits is not None and type(command) in _CHANGES:
+            self.permits.check_change(self.frame.table.path if self.frame else VDOM)
         try:
             return _VERBS[type(command)](self, command)
         except CliError:
@@ -159,7 +218,7 @@ class Editor:
 
     def _resolves(self, path: PathWords) -> bool:
         try:
-            return bool(resolve_path(self.cmdb.schema, path))
+            return bool(resolve_path(self.view, path))
         except CliError:
             return False
 
@@ -176,16 +235,16 @@ class Editor:
 
     def confirm(self, outcome: Outcome) -> Outcome:
         """The question of `outcome` was answered with yes."""
-        if outcome.action is not None:
-            outcome.action()
-        return DONE
+        return (outcome.action() if outcome.action is not None else None) or DONE
 
     def config(self, command: c.Config) -> Outcome:
         """Enter a table or singleton."""
         frame = self.frame
         if frame is None:
-            table, rest = resolve_path(self.cmdb.schema, command.path)
-            scope = self.cmdb.scope_of(table, self.vdom)
+            if self.place_kind == "multi":
+                return vdoms.choose(self, command.path)
+            table, rest = resolve_path(self.view, command.path)
+            scope = self.cmdb.scope_of(table, self.scope)
             if self.cmdb.restoring and not rest:
                 self._empty(scope, table)
             self._enter(table, rest, scope, None)
@@ -203,26 +262,53 @@ class Editor:
         """A restore replaces what a table held before: at its first `config`."""
         if (scope, table.path) not in self.cmdb.emptied:
             self.cmdb.emptied.add((scope, table.path))
-            self._commit([Drop(scope, table.path, key) for key in list(self.cmdb.rows(scope, table.path))])
+            self.commit([Drop(scope, table.path, key) for key in list(self.cmdb.rows(scope, table.path))])
 
     def _enter(self, table: Table, rest: tuple[str, ...], scope: str, child: ChildRows | None) -> None:
+        if table.keyed:
+            self._enter_keyed(table, rest, scope)
+            return
         if rest:
             raise messages.parse_error(rest[0])
         if table.is_table:
             self.frames.append(Frame("table", table, scope, table.path[-1], child))
             return
         rows = self.cmdb.rows(scope, table.path) if child is None else child.rows
-        working = Working(self.cmdb, table, self.vdom, SINGLE, rows.get(SINGLE))
+        working = Working(self.cmdb, table, self.scope, SINGLE, rows.get(SINGLE))
         self.frames.append(Frame("singleton", table, scope, table.path[-1], child, working))
+
+    def _enter_keyed(self, table: Table, rest: tuple[str, ...], scope: str) -> None:
+        """`config PATH KEY`, as the replacement messages have it: an entry that is entered like a singleton."""
+        if not rest:
+            raise messages.incomplete()
+        key = check_key(table, rest[0])
+        if len(rest) > 1:
+            raise messages.parse_error(rest[1])
+        base = self.cmdb.rows(scope, table.path).get(key)
+        if base is None and not self.cmdb.restoring:
+            raise messages.parse_error(rest[0])
+        working = Working(self.cmdb, table, self.scope, key, base)
+        self.frames.append(Frame("singleton", table, scope, key, None, working))
 
     def edit(self, command: c.Edit) -> Outcome:
         """Open or create an entry."""
+        if self.frame is None:
+            return vdoms.edit(self, command.key)
         frame = self._top()
         key = check_key(frame.table, command.key)
         base = self.rows(frame).get(key)
-        working = Working(self.cmdb, frame.table, self.vdom, key, base)
+        if base is None and self.permits is not None:
+            self.permits.check_change(frame.table.path)
+        if base is None and frame.table.ranged and frame.scope != GLOBAL and frame.child is None:
+            self._check_not_global(frame.table, key)
+        working = Working(self.cmdb, frame.table, self.scope, key, base)
         self.frames.append(Frame("entry", frame.table, frame.scope, key, frame.child, working))
         return DONE if base is not None else Outcome((Text.NEW_ENTRY(key=key),))
+
+    def _check_not_global(self, table: Table, key: str) -> None:
+        """A VDOM cannot have a certificate under the name of one of the whole box."""
+        if key in self.cmdb.rows(GLOBAL, table.path):
+            raise messages.failed(-5, Text.DUPLICATE(key=key))
 
     def _top(self) -> Frame:
         frame = self.frame
@@ -271,14 +357,20 @@ class Editor:
 
     def next(self, command: c.Next) -> Outcome:
         """Save the entry, back to its table. A refused entry is discarded."""
+        if not self.frames:
+            return vdoms.leave(self, one_up=True)
         self._save(self.frames.pop())
         return DONE
 
     def end(self, command: c.End) -> Outcome:
         """Save and leave the innermost `config`, with the entry open in it. What is refused is discarded."""
+        if not self.frames:
+            return vdoms.leave(self, one_up=False)
         frame = self.frames.pop()
         if frame.kind == "entry":
             self.frames.pop()
+        if frame.table.path == SYSTEM_GLOBAL and (question := vdoms.switched(self, frame)) is not None:
+            return question
         self._save(frame)
         return DONE
 
@@ -301,11 +393,12 @@ class Editor:
             working.key = str(max((int(key) for key in rows), default=0) + 1)
         put = working.put_change(frame.scope, rows.get(working.key))
         if frame.child is None:
-            self._commit([put])
+            self.commit([put])
         else:
             frame.child.put(put.key, put.entry)
 
-    def _commit(self, changes: list[Change]) -> None:
+    def commit(self, changes: list[Change]) -> None:
+        """Keep and apply changes. Raises `CliError` where they cannot be stored."""
         try:
             self.cmdb.commit(changes)
         except StorageFault as fault:
@@ -328,17 +421,19 @@ class Editor:
         return key
 
     def _check_unused(self, frame: Frame, key: str) -> None:
-        users = self.cmdb.users(frame.table.path, key) if frame.child is None else set()
+        users = self.cmdb.users(frame.scope, frame.table.path, key) if frame.child is None else set()
         others = {user for user in users if (user.scope, user.path, user.key) != (frame.scope, frame.table.path, key)}
         if others:
             raise in_use(len(others))
 
     def delete(self, command: c.Delete) -> Outcome:
         """Remove an entry that nobody names."""
+        if self.frame is None:
+            return vdoms.delete(self, command.key)
         frame, key, _ = self._existing(command.key)
         self._check_unused(frame, key)
         if frame.child is None:
-            self._commit([Drop(frame.scope, frame.table.path, key)])
+            self.commit([Drop(frame.scope, frame.table.path, key)])
         else:
             frame.child.drop(key)
         return DONE
@@ -352,7 +447,7 @@ class Editor:
             for key in keys:
                 self._check_unused(frame, key)
             if frame.child is None:
-                self._commit([Drop(frame.scope, frame.table.path, key) for key in keys])
+                self.commit([Drop(frame.scope, frame.table.path, key) for key in keys])
             else:
                 for key in keys:
                     frame.child.drop(key)
@@ -370,18 +465,18 @@ class Editor:
             frame.child.rows = {k: frame.child.rows[k] for k in order}
             return DONE
         path = frame.table.path
-        followers = self._followers(path, key, new)
+        followers = self._followers(frame.scope, path, key, new)
         old = (frame.scope, path, key)  # an entry may name itself
         entry = next((put.entry for put in followers if put[:3] == old), rows[key])
         others = [put for put in followers if put[:3] != old]
         put = Put(frame.scope, path, new, entry)
-        self._commit([put, *others, Drop(*old), Order(frame.scope, path, order)])
+        self.commit([put, *others, Drop(*old), Order(frame.scope, path, order)])
         return DONE
 
-    def _followers(self, path: PathWords, key: str, new: str) -> list[Put]:
+    def _followers(self, scope: str, path: PathWords, key: str, new: str) -> list[Put]:
         """The entries that name `key`, naming `new`."""
         changes: dict[tuple[str, PathWords, str], Entry] = {}
-        for user in self.cmdb.users(path, key):
+        for user in self.cmdb.users(scope, path, key):
             place = (user.scope, user.path, user.key)
             entry = changes.get(place) or self.cmdb.entry(*place)
             if entry is not None:
@@ -393,7 +488,7 @@ class Editor:
         frame, key, rows = self._existing(command.key)
         new = self._free(frame, command.new, rows)
         if frame.child is None:
-            self._commit([Put(frame.scope, frame.table.path, new, rows[key])])
+            self.commit([Put(frame.scope, frame.table.path, new, rows[key])])
         else:
             frame.child.put(new, rows[key])
         return DONE
@@ -407,7 +502,7 @@ class Editor:
             return DONE
         order.insert(order.index(anchor) + command.after, key)
         if frame.child is None:
-            self._commit([Order(frame.scope, frame.table.path, tuple(order))])
+            self.commit([Order(frame.scope, frame.table.path, tuple(order))])
         else:
             frame.child.rows = {k: rows[k] for k in order}
             frame.child.touched.add(key)
@@ -424,6 +519,9 @@ def _renamed(entry: Entry, attribute: list[str], key: str, new: str) -> Entry:
     value = tuple(new if item == key else item for item in held) if isinstance(held, tuple) else held
     return Entry({**entry.values, name: new if held == key else value}, entry.children)
 
+
+# Verbs that change something at once or in the working copy; what is only entered may be looked at.
+_CHANGES = frozenset((c.Append, c.Clone, c.Delete, c.Move, c.Purge, c.Rename, c.Select, c.Set, c.Unselect, c.Unset))
 
 # Sorted by the verb's class name.
 # fmt: off

@@ -58,7 +58,14 @@ COMPUTED: dict[tuple[tuple[str, ...], str], Callable[[Reading], str]] = {
 
 def show_table(cmdb: Cmdb, table: Table, rows: Rows, full: bool, depth: int = 0) -> Iterator[str]:
     """`config … end` of a table or singleton."""
-    yield f"{INDENT * depth}config {table.path[-1] if table.nested else ' '.join(table.path)}"
+    path = table.path[-1] if table.nested else " ".join(table.shown)
+    if table.keyed:
+        for key, entry in list(rows.items()):
+            yield f"{INDENT * depth}config {path} {quote(key)}"
+            yield from _show_values(Reading(cmdb, table, key, entry), full, depth + 1)
+            yield f"{INDENT * depth}end"
+        return
+    yield f"{INDENT * depth}config {path}"
     if table.is_table:
         for key, entry in list(rows.items()):
             yield from _show_entry(Reading(cmdb, table, key, entry), full, depth + 1)

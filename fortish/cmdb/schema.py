@@ -7,7 +7,8 @@ attribute that the emulated firmware does not have yet is not there: not in get,
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,12 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Table:
-    """A configuration path: a table of entries, or a singleton. `nested`: it stands inside an entry of another."""
+    """A configuration path: a table of entries, or a singleton. `nested`: it stands inside an entry of another.
+
+    `ranged` tables hold entries of the whole box and of single VDOMs (certificates). `keyed`: the key stands on the
+    `config` line, and there is no `edit`. `typed` is the path as it is typed and
+    printed, where that differs; `maximum` how many entries fit (0: any number).
+    """
 
     path: PathWords
     kind: str
@@ -69,11 +75,23 @@ class Table:
     attributes: dict[str, Attribute] = field(default_factory=dict)
     factory: tuple[dict[str, Any], ...] = ()
     nested: bool = False
+    maximum: int = 0
+    typed: PathWords = ()
+
+    @property
+    def shown(self) -> PathWords:
+        """The path as it is typed and printed."""
+        return self.typed or self.path
 
     @property
     def is_table(self) -> bool:
         """Whether it holds entries, not just values."""
-        return self.kind == "table"
+        return self.kind != "singleton"
+
+    @property
+    def keyed(self) -> bool:
+        """Whether `config PATH KEY` opens an entry at once."""
+        return self.kind == "keyed"
 
     @cached_property
     def integer_keys(self) -> bool:
@@ -137,12 +155,24 @@ class Schema:
     def __init__(self, level: Level = NEWEST) -> None:
         self.level = level
         self._tables: dict[PathWords, Table] = {}
+        self._views: dict[str, View] = {}
 
-    def paths(self) -> list[PathWords]:
-        """Every table's path, in the order of a whole configuration."""
+    @cached_property
+    def _known(self) -> tuple[PathWords, ...]:
         order = {words(path): place for place, path in enumerate(_outline()["order"])}
-        known = [path for path in _paths() if self._exists(path)]
-        return sorted(known, key=lambda path: (order.get(path, len(order)), path))
+        hidden = set(map(words, _outline()["hidden"]))
+        known = [path for path in _paths() if self._exists(path) and path not in hidden]
+        return tuple(sorted(known, key=lambda path: (order.get(path, len(order)), path)))
+
+    def paths(self) -> tuple[PathWords, ...]:
+        """Every table's path, in the order of a whole configuration; hidden ones left out."""
+        return self._known
+
+    def view(self, kind: str) -> View:
+        """The tables that may be named where `kind` is `all`, `global`, `vdom` or `none`."""
+        if kind not in self._views:
+            self._views[kind] = View(self, kind)
+        return self._views[kind]
 
     def _exists(self, path: PathWords) -> bool:
         since = _outline().get("since", {}).get(" ".join(path))
@@ -155,14 +185,70 @@ class Schema:
             self._tables[path] = _read(path, self.level)
         return self._tables.get(path)
 
+
+GLOBAL_TREE = 1  # how many words the path of a ranged table loses in the tree of the whole box
+
+
+class View:
+    """The tables that may be named in one place, by the path that is typed there.
+
+    `all`: a box without VDOMs. `global` and `vdom`: with VDOMs, the tables of the whole box and those of one VDOM; a
+    ranged table stands in both, in the global tree as `certificate …` and with `range global` as its default.
+    Paths that `hides` names are not there.
+    """
+
+    def __init__(self, schema: Schema, kind: str, hides: Callable[[PathWords], bool] | None = None) -> None:
+        self.schema, self.kind, self._hides = schema, kind, hides
+        self._variants: dict[PathWords, Table] = {}
+
+    @cached_property
+    def _tables(self) -> dict[PathWords, PathWords]:
+        """Typed path to stored path."""
+        hides = self._hides
+        known = [path for path in self.schema.paths() if hides is None or not hides(path)]
+        if self.kind == "all":
+            return {path: path for path in known}
+        found: dict[PathWords, PathWords] = {}
+        for path in known if self.kind != "none" else ():
+            table = self.schema.table(path)
+            assert table is not None
+            if table.ranged and self.kind == "global":
+                found[path[GLOBAL_TREE:]] = path
+            elif table.scope == self.kind:
+                found[path] = path
+        return found
+
+    @cached_property
+    def _words(self) -> dict[PathWords, tuple[str, ...]]:
+        """The words that may follow each start of a path, in order."""
+        found: dict[PathWords, dict[str, None]] = {}
+        for path in self._tables:
+            for depth, word in enumerate(path):
+                found.setdefault(path[:depth], {})[word] = None
+        return {prefix: tuple(following) for prefix, following in found.items()}
+
+    def paths(self) -> tuple[PathWords, ...]:
+        """Every path, in the order of a whole configuration."""
+        return tuple(self._tables)
+
+    def table(self, path: PathWords) -> Table | None:
+        """The table at this exact path, or None."""
+        stored = self._tables.get(path)
+        if stored is None or stored == path:
+            return None if stored is None else self.schema.table(stored)
+        if path not in self._variants:
+            table = self.schema.table(stored)
+            assert table is not None
+            self._variants[path] = _in_global_tree(table, path)
+        return self._variants[path]
+
+    def words(self, prefix: PathWords) -> tuple[str, ...]:
+        """The words that may follow `prefix` in a path."""
+        return self._words.get(prefix, ())
+
     def below(self, prefix: PathWords) -> dict[str, str]:
         """The words that may follow `prefix` in a path, with their help."""
-        depth = len(prefix)
-        found: dict[str, str] = {}
-        for path in self.paths():
-            if path[:depth] == prefix and len(path) > depth:
-                found.setdefault(path[depth], self._help(path[: depth + 1]))
-        return found
+        return {word: self._help((*prefix, word)) for word in self.words(prefix)}
 
     def _help(self, path: PathWords) -> str:
         inner = _outline()["help"].get(" ".join(path))
@@ -170,6 +256,14 @@ class Schema:
             return str(inner)
         table = self.table(path)
         return table.help if table else path[-1]
+
+
+def _in_global_tree(table: Table, typed: PathWords) -> Table:
+    """A ranged table as the tree of the whole box has it."""
+    attributes = dict(table.attributes)
+    if "range" in attributes:
+        attributes["range"] = replace(attributes["range"], default="global")
+    return replace(table, typed=typed, attributes=attributes)
 
 
 @cache
@@ -193,6 +287,7 @@ def _table(path: PathWords, raw: dict[str, Any], level: Level, scope: str = "glo
         attributes={row["name"]: _attribute(path, row, level, scope) for row in rows},
         factory=tuple(raw.get("factory", ())),
         nested=nested,
+        maximum=raw.get("max", 0),
     )
 
 

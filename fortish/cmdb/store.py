@@ -14,6 +14,9 @@ from fortish.cmdb.types import TYPES, default
 from fortish.cmdb.unknown import Kept
 
 GLOBAL = "global"
+ROOT = "root"  # the VDOM that every box has
+MULTI = "multi-vdom"
+SYSTEM_GLOBAL, VDOM = words("system global"), words("system vdom")
 SINGLE = ""  # the key under which a singleton's values stand
 
 
@@ -112,12 +115,24 @@ class Cmdb:
 
     # --- reading ---
 
-    def scope_of(self, table: Table, vdom: str) -> str:
-        """The scope in which an administrator of `vdom` sees this table.
+    @property
+    def multi(self) -> bool:
+        """Whether the box is divided into VDOMs."""
+        rows = self._tables.get((GLOBAL, SYSTEM_GLOBAL), {})  # untouched it is as the factory made it: one domain
+        return SINGLE in rows and rows[SINGLE].values.get("vdom-mode") == MULTI
+
+    def vdoms(self) -> dict[str, int]:
+        """The VDOMs: name to number."""
+        return {name: int(entry.values.get("vfid", 0)) for name, entry in self.rows(GLOBAL, VDOM).items()}
+
+    def scope_of(self, table: Table, place: str) -> str:
+        """The scope in which this table is seen from `place`: a VDOM, or `global`.
 
         Certificates are global on a box without VDOMs (the enrollment guide: is_global:1).
         """
-        return GLOBAL if table.scope == GLOBAL or table.ranged else vdom
+        if table.scope == GLOBAL or (table.ranged and not self.multi):
+            return GLOBAL
+        return ROOT if place == GLOBAL and not table.ranged else place
 
     def rows(self, scope: str, path: PathWords) -> Rows:
         """The live rows of a table: read them, do not change them."""
@@ -125,7 +140,7 @@ class Cmdb:
         if rows is None:
             rows = self._tables[scope, path] = {}
             table = self.schema.table(path)
-            if table is not None:
+            if table is not None and (scope == GLOBAL or not table.ranged):
                 rows.update(_factory(table))
                 for key, entry in rows.items():
                     self._index(scope, table, key, entry, add=True)
@@ -138,6 +153,10 @@ class Cmdb:
     def touched(self, scope: str, path: PathWords) -> bool:
         """Whether anybody has looked into this table yet: if not, it is as the factory made it, and not even read."""
         return (scope, path) in self._tables
+
+    def scopes(self, path: PathWords) -> list[str]:
+        """The scopes in which anybody has looked into this table yet."""
+        return [scope for scope, looked in self._tables if looked == path]
 
     def value(self, scope: str, path: str | PathWords, key: str, name: str) -> Any:
         """An attribute's value, or its default."""
@@ -158,19 +177,27 @@ class Cmdb:
         given = self.firmware_defaults.get((table.path, attribute.name))
         return default(attribute) if given is None else given
 
-    def exists(self, paths: Iterable[PathWords], key: str, vdom: str = "root") -> bool:
-        """Whether one of these tables has this entry. A table that is not in the schema cannot say no."""
+    def exists(self, paths: Iterable[PathWords], key: str, place: str = ROOT) -> bool:
+        """Whether one of these tables has this entry, as seen from `place` (a VDOM, or `global`).
+
+        A table that is not in the schema cannot say no. In a VDOM the certificates of the whole box are known too.
+        """
         if self.restoring:
             return True
         for path in paths:
             table = self.schema.table(path)
-            if table is None or key in self.rows(self.scope_of(table, vdom), path):
+            if table is None or key in self.rows(self.scope_of(table, place), path):
+                return True
+            if table.ranged and key in self.rows(GLOBAL, path):
                 return True
         return False
 
-    def users(self, path: PathWords, key: str) -> set[User]:
-        """Who names this entry."""
-        return self._users.get((path, key), set())
+    def users(self, scope: str, path: PathWords, key: str) -> set[User]:
+        """Who names this entry of this scope."""
+        found = self._users.get((path, key), set())
+        if scope == GLOBAL or not found:
+            return found
+        return {user for user in found if user.scope in (scope, GLOBAL)}
 
     def __getitem__(self, path: str) -> TableView:
         """`cmdb["vpn certificate local"]`: entries by key, attributes by name, defaults included."""
@@ -178,6 +205,29 @@ class Cmdb:
         if table is None:
             raise KeyError(path)
         return TableView(self, table)
+
+    # --- scopes ---
+
+    def drops(self, scope: str) -> list[Drop]:
+        """What removes every entry of a scope."""
+        return [Drop(scope, path, key) for place, path in list(self._tables) if place == scope
+                for key in self._tables[place, path]]  # fmt: skip
+
+    def moved_ranges(self, *, to_vdom: bool) -> list[Change]:
+        """The changes that go with a new VDOM mode: ranged entries of the one domain become the root VDOM's, or back.
+
+        Entries that are known to the whole box (`range global`) stay where they are.
+        """
+        source, target = (GLOBAL, ROOT) if to_vdom else (ROOT, GLOBAL)
+        changes: list[Change] = []
+        for path in self.schema.paths():
+            table = self.schema.table(path)
+            if table is None or not table.ranged:
+                continue
+            for key, entry in self.rows(source, path).items():
+                if not to_vdom or entry.values.get("range") != GLOBAL:
+                    changes += [Drop(source, path, key), Put(target, path, key, entry)]
+        return changes
 
     # --- changing ---
 
@@ -207,11 +257,18 @@ class Cmdb:
                 self._index(change.scope, table, change.key, before, add=False)
             if isinstance(change, Drop):
                 rows.pop(change.key, None)
+                if change.path == VDOM:
+                    self._forget(change.key)
                 continue
             rows[change.key] = change.entry
             if table is not None:
                 self._index(change.scope, table, change.key, change.entry, add=True)
         self.generation += 1
+
+    def _forget(self, vdom: str) -> None:
+        """A VDOM is gone, its entries before it: one of the same name starts from the factory again."""
+        for place in [place for place in self._tables if place[0] == vdom]:
+            del self._tables[place]
 
     def _index(self, scope: str, table: Table, key: str, entry: Entry, *, add: bool) -> None:
         """Keep the reverse index true for one entry."""

@@ -40,7 +40,7 @@ def take_authorities(
     What is no CA, or does not chain to a root that was received or is held, is passed over. They are stored when the
     enrollment has succeeded (`authority_changes`). Raises `EnrollFault`.
     """
-    usable = yield from _usable(box, received)
+    usable = yield from _usable(box, context, received)
     if not context.trust_name:
         context.anchors = tuple(dict.fromkeys((*context.anchors, *map(pem.pem, usable))))
     yield trace(EstLine.CAS_IMPORTED)
@@ -49,26 +49,28 @@ def take_authorities(
 
 def authority_changes(box: Box, context: EstContext, usable: list[x509.Certificate]) -> list[Change]:
     """What stores CA certificates: one already held only learns where it came from, a new one gets the next name."""
-    held = {pem.pem(pem.certificate(text_)): name for name, text_ in box.authorities().items()}
+    held = {pem.pem(pem.certificate(text_)): name for name, text_ in box.authorities(context.scope).items()}
     changes: list[Change] = []
     for certificate in usable:
         body = pem.pem(certificate)
         name = held.get(body)
         if name is not None:
-            entry = box.cmdb.entry(GLOBAL, CA, name)
-            assert entry is not None
-            if entry.values.get("est-url") != context.url:
-                changes.append(Put(GLOBAL, CA, name, Entry({**entry.values, "est-url": context.url}, entry.children)))
+            entry = box.cmdb.entry(context.scope, CA, name)
+            if entry is not None and entry.values.get("est-url") != context.url:
+                learnt = Entry({**entry.values, "est-url": context.url}, entry.children)
+                changes.append(Put(context.scope, CA, name, learnt))
             continue
-        name = next_name(box, (change.key for change in changes if isinstance(change, Put)))
-        changes.append(Put(GLOBAL, CA, name, new_authority(context, body)))
+        name = next_name(box, (change.key for change in changes if isinstance(change, Put)), scope=context.scope)
+        changes.append(Put(context.scope, CA, name, new_authority(context, body)))
     return changes
 
 
-def _usable(box: Box, received: list[x509.Certificate]) -> Generator[Step, Any, list[x509.Certificate]]:
+def _usable(
+    box: Box, context: EstContext, received: list[x509.Certificate]
+) -> Generator[Step, Any, list[x509.Certificate]]:
     """The received certificates that may be kept, roots first."""
     roots = [certificate for certificate in received if chains.self_signed(certificate)]
-    anchors = [*roots, *(pem.certificate(text_) for text_ in box.authorities().values())]
+    anchors = [*roots, *(pem.certificate(text_) for text_ in box.authorities(context.scope).values())]
     usable = []
     for certificate in sorted(received, key=lambda c: c not in roots):
         try:
@@ -85,9 +87,11 @@ def _usable(box: Box, received: list[x509.Certificate]) -> Generator[Step, Any, 
     return usable
 
 
-def new_authority(context: EstContext | None, body: str) -> Entry:
+def new_authority(context: EstContext | None, body: str, scope: str = GLOBAL) -> Entry:
     """A new entry of the CA store."""
-    values: dict[str, Any] = {"ca": body, "range": "global"}
+    values: dict[str, Any] = {"ca": body}
+    if (scope if context is None else context.scope) == GLOBAL:
+        values["range"] = "global"
     if context is not None:
         values["est-url"] = context.url
         if context.ca_identifier:
@@ -95,9 +99,10 @@ def new_authority(context: EstContext | None, body: str) -> Entry:
     return Entry(values)
 
 
-def next_name(box: Box, taken: Iterable[str] = (), prefix: str = "G_CA_Cert_") -> str:
-    """The next free `G_CA_Cert_N`."""
-    names_ = {*box.cmdb.rows(GLOBAL, CA), *taken}
+def next_name(box: Box, taken: Iterable[str] = (), scope: str = GLOBAL) -> str:
+    """The next free `G_CA_Cert_N`, or `CA_Cert_N` in a VDOM."""
+    prefix = "G_CA_Cert_" if scope == GLOBAL else "CA_Cert_"
+    names_ = {*box.cmdb.rows(scope, CA), *taken}
     number = 1
     while f"{prefix}{number}" in names_:
         number += 1

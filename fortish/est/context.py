@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fortish.box import UNSET_ADDRESS
+from fortish.cmdb.store import GLOBAL
 from fortish.steps import Credential, Trust
 
 PORT = 443  # of an EST server where the URL names none
@@ -18,7 +19,7 @@ PORT = 443  # of an EST server where the URL names none
 
 @dataclass(slots=True)
 class EstContext:
-    """One enrollment. `key_size` in bits; `trust` and `credential` decide the TLS connection."""
+    """One enrollment. `trust` and `credential` decide the TLS connection; `scope` is where it is kept."""
 
     name: str
     url: str
@@ -40,6 +41,7 @@ class EstContext:
     sub_alt_name: str | None = None
     has_hostinfo: bool = False
     has_attributes: bool = False
+    scope: str = GLOBAL
     vfid: int = 0
     trust: Trust = field(default_factory=Trust)
     trust_name: str = ""
@@ -49,7 +51,7 @@ class EstContext:
     def dump(self) -> list[str]:
         """The `est_ctx:` block."""
         fields = {
-            "is_global": 1,
+            "is_global": int(self.scope == GLOBAL),
             "vfid": self.vfid,
             "svr_original_url": self.url,
             "svr_hostinfo": _pointer(self.has_hostinfo),

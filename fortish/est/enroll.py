@@ -46,19 +46,25 @@ def trust_of(box: Box, context: EstContext, explicit: str) -> None:
 
     The CA named `explicit` alone; without one the box's CA certificates, and for TLS the public bundle too.
     """
-    store = box.authorities()
-    remotes = box.cmdb.rows(GLOBAL, (*CA[:2], "remote"))
+    store = box.authorities(context.scope)
     if explicit:
-        anchor = store.get(explicit) or remotes[explicit].values["remote"]
+        anchor = store.get(explicit) or _remote(box, context.scope, explicit)
         context.trust, context.trust_name = Trust((anchor,), public=False, partial=True), explicit
         context.anchors = (anchor,)
     else:
         context.trust, context.anchors = Trust(tuple(store.values())), tuple(store.values())
 
 
-def credential_of(box: Box, name: str) -> Credential:
+def _remote(box: Box, scope: str, name: str) -> str:
+    """A remote certificate that `scope` knows. Raises `KeyError`."""
+    path = (*CA[:2], "remote")
+    entry = box.cmdb.entry(scope, path, name) or box.cmdb.rows(GLOBAL, path)[name]
+    return str(entry.values["remote"])
+
+
+def credential_of(box: Box, name: str, scope: str = GLOBAL) -> Credential:
     """A local certificate as TLS client credential. Raises `EnrollFault`."""
-    values = box.local(name)
+    values = box.local(name, scope)
     if values is None or not values["certificate"] or not values["private-key"]:
         raise EnrollFault("it does not hold both a certificate and a key")
     if values["password"] is None:
@@ -84,7 +90,7 @@ def set_auth(box: Box, context: EstContext, *, http: bool) -> Generator[Step, An
 
 def _set_identity(box: Box, context: EstContext, name: str) -> Ended:
     try:
-        context.credential = credential_of(box, name)
+        context.credential = credential_of(box, name, context.scope)
         certificate = pem.certificate(context.credential.certificate)
     except (EnrollFault, PkiFault) as fault:
         yield trace(EstLine.NO_IDENTITY, name=name, reason=fault.reason)
@@ -187,7 +193,7 @@ def _keep_new(box: Box, context: EstContext, issued: Issued, authorities: list[x
         "password": seal(password),
         "private-key": keys.encrypted_pem(issued.key, password),
         "certificate": pem.pem(issued.certificate),
-        "range": "global",
+        "range": "global" if context.scope == GLOBAL else "",
         "enroll-protocol": "est",
         "est-server": context.url,
         "est-ca-id": context.ca_identifier,
@@ -200,11 +206,8 @@ def _keep_new(box: Box, context: EstContext, issued: Issued, authorities: list[x
         "source-ip": context.source_ip,
     }
     entry = Entry({name: value for name, value in values.items() if value})
-    yield from _save(box, context.name, [*authority_changes(box, context, authorities), _put(context.name, entry)])
-
-
-def _put(name: str, entry: Entry) -> Put:
-    return Put(GLOBAL, LOCAL, name, entry)
+    put = Put(context.scope, LOCAL, context.name, entry)
+    yield from _save(box, context.name, [*authority_changes(box, context, authorities), put])
 
 
 def _save(box: Box, name: str, changes: list[Change]) -> Ended:
@@ -221,9 +224,9 @@ def _save(box: Box, name: str, changes: list[Change]) -> Ended:
 # --- renewal --------------------------------------------------------------------------------------------------------
 
 
-def est_simple_reenroll(box: Box, name: str) -> Ended:
+def est_simple_reenroll(box: Box, name: str, scope: str = GLOBAL) -> Ended:
     """Renew a certificate with its stored settings, itself as TLS client certificate. Raises `EnrollFault`."""
-    context, values = yield from _reconstructed(box, name)
+    context, values = yield from _reconstructed(box, name, scope)
     yield trace(EstLine.AS_CLIENT, name=name)
     context.client_cert = name
     connection = yield from set_auth(box, context, http=False)
@@ -242,14 +245,15 @@ def est_simple_reenroll(box: Box, name: str) -> Ended:
     yield from _ended(EstLine.REENROLL_RET, 0)
 
 
-def _reconstructed(box: Box, name: str) -> Generator[Step, Any, tuple[EstContext, dict[str, Any]]]:
-    values = box.local(name)
+def _reconstructed(box: Box, name: str, scope: str) -> Generator[Step, Any, tuple[EstContext, dict[str, Any]]]:
+    values = box.local(name, scope)
     try:
         if values is None:
             raise EnrollFault(f"certificate '{name}' does not exist")
         if values["est-srp-username"] or values["est-srp-password"]:
             raise EnrollFault(Text.NO_SRP_RENEWAL())
         context = reconstruct(name, values)
+        context.scope, context.vfid = scope, box.vfid(scope)
         trust_of(box, context, values["est-server-cert"])
     except (EnrollFault, ValueError, KeyError) as error:
         reason = error.reason if isinstance(error, EnrollFault) else "est-server is not a valid URL"
@@ -277,11 +281,11 @@ def _renew(box: Box, connection: Connection, values: dict[str, Any]) -> Ended:
     renewed: dict[str, Any] = {"certificate": pem.pem(certificate)}
     if values.get("est-regeneration-method") == "create-new-key":
         renewed["private-key"] = keys.encrypted_pem(key, values["password"])
-    entry = box.cmdb.entry(GLOBAL, LOCAL, context.name)
+    entry = box.cmdb.entry(context.scope, LOCAL, context.name)
     if entry is None:
         yield trace(EstLine.CERT_GONE, name=context.name)
         raise EnrollFault(f"certificate '{context.name}' no longer exists")
-    yield from _save(box, context.name, [_put(context.name, Entry({**entry.values, **renewed}))])
+    yield from _save(box, context.name, [Put(context.scope, LOCAL, context.name, Entry({**entry.values, **renewed}))])
 
 
 def _next_key(values: dict[str, Any]) -> Generator[Step, Any, keys.PrivateKey]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fortish import messages
 from fortish.box import CA, Box
-from fortish.cmdb.store import GLOBAL, Change, Put
+from fortish.cmdb.store import Change, Put
 from fortish.commands import Arguments, Here
 from fortish.errors import LinkLost, PeerFault, StorageFault
 from fortish.est import operations
@@ -24,7 +24,7 @@ def import_tftp(here: Here, arguments: Arguments) -> Flow:
         body = yield from exchange(TftpGet(server, name))
     except LinkLost as lost:
         raise messages.failed(-28, Text.TFTP_FAILED(name=name, server=server, reason=lost.reason)) from None
-    _commit(here.box, _changes(here.box, body))
+    _commit(here.box, _changes(here.box, here.scope, body))
     yield Say(Text.DONE())
 
 
@@ -35,19 +35,19 @@ def _commit(box: Box, changes: list[Change]) -> None:
         raise messages.failed(1, Text.NOT_STORED(reason=fault.reason)) from None
 
 
-def _changes(box: Box, body: bytes) -> list[Change]:
+def _changes(box: Box, scope: str, body: bytes) -> list[Change]:
     try:
         certificates = pem.certificates(body)
         if not certificates or not all(chains.is_ca(certificate) for certificate in certificates):
             raise messages.failed(-146, Text.BAD_CA())
     except PkiFault:
         raise messages.failed(-146, Text.BAD_CA()) from None
-    held = {pem.pem(pem.certificate(text)): name for name, text in box.authorities().items()}
+    held = {pem.pem(pem.certificate(text)): name for name, text in box.authorities(scope).items()}
     changes: list[Change] = []
     for text in dict.fromkeys(pem.pem(certificate) for certificate in certificates):
         if text not in held:
-            name = next_name(box, (change.key for change in changes if isinstance(change, Put)))
-            changes.append(Put(GLOBAL, CA, name, new_authority(None, text)))
+            name = next_name(box, (change.key for change in changes if isinstance(change, Put)), scope)
+            changes.append(Put(scope, CA, name, new_authority(None, text, scope)))
     if not changes:
         raise messages.failed(-5, Text.CA_HELD(name=held[pem.pem(certificates[0])]))
     return changes
@@ -56,7 +56,7 @@ def _changes(box: Box, body: bytes) -> list[Change]:
 def import_est(here: Here, arguments: Arguments) -> Flow:
     """CA certificates (cacerts) from an EST server that the box's store (or the CA named) verifies."""
     box: Box = here.box
-    context = context_of(box, {**arguments, "name": "", "subject": "", "san": "", "password": ""})
+    context = context_of(here, {**arguments, "name": "", "subject": "", "san": "", "password": ""})
     trust_of(box, context, context.server_cert or "")
     try:
         connection = yield from set_auth(box, context, http=True)

@@ -13,7 +13,7 @@ from fortish.steps import Flow, Say
 def verify(here: Here, arguments: Arguments) -> Flow:
     """Whether a certificate and its private key belong together."""
     name = arguments["name"]
-    values = here.box.local(name)
+    values = here.box.local(name, here.scope)
     if values is None:
         raise messages.failed(-151, Text.NO_SUCH_CERTIFICATE(name=name))
     if not values["certificate"] or not values["private-key"]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fortish import messages
-from fortish.box import LOCAL, UNSET_ADDRESS, Box
-from fortish.cmdb.store import GLOBAL
+from fortish.box import UNSET_ADDRESS, Box, Kept
 from fortish.cmdb.types import XSS
 from fortish.commands import Arguments, Here
 from fortish.errors import CliError
@@ -26,44 +25,45 @@ def generate(here: Here, arguments: Arguments) -> Flow:
     name = arguments["name"]
     if not name:
         raise messages.incomplete()
-    if name in box.enrolling:
+    scope = box.scope_of_local(name, here.scope)
+    if (here.scope if scope is None else scope, name) in box.enrolling:
         raise messages.failed(1, Text.EST_BUSY(name=name))
-    if box.cmdb.entry(GLOBAL, LOCAL, name) is not None:
-        yield from _regenerate(box, name)
+    if scope is not None:
+        yield from _regenerate(box, name, scope)
         return
-    context = context_of(box, arguments)
+    context = context_of(here, arguments)
     algorithm = _algorithm(arguments["algorithm"])
     context.rsa_keysize, context.ec_curvename = algorithm.rsa_bits, algorithm.curve or None
     _check_names(context)
     _label_or_authority(box, context)
-    yield from _enrolling(box, name, est_simple_enroll(box, context, algorithm))
+    yield from _enrolling(box, (here.scope, name), est_simple_enroll(box, context, algorithm))
     box.log(41987, name=name, **{"cert-type": "local"}, method="EST", status="success")
     yield Say(Text.DONE())
 
 
-def _regenerate(box: Box, name: str) -> Flow:
-    values = box.local(name)
+def _regenerate(box: Box, name: str, scope: str) -> Flow:
+    values = box.local(name, scope)
     assert values is not None
     answer = yield Ask(Text.REGENERATE_QUESTION(name=name))
     if answer != "y":
         return
     if not values["est-server"]:
         raise messages.failed(1, Text.EST_NOT_CONFIGURED(name=name))
-    yield from _enrolling(box, name, est_simple_reenroll(box, name))
+    yield from _enrolling(box, (scope, name), est_simple_reenroll(box, name, scope))
     box.log(41986, name=name, **{"cert-type": "local"}, method="EST", status="success")
     yield Say(Text.DONE())
 
 
-def _enrolling(box: Box, name: str, flow: Flow) -> Flow:
+def _enrolling(box: Box, kept: Kept, flow: Flow) -> Flow:
     """One enrollment of an entry at a time; a failure is an event, and an error on the console."""
-    box.enrolling.add(name)
+    box.enrolling.add(kept)
     try:
         yield from flow
     except EnrollFault as fault:
-        box.log(41990, name=name, **{"cert-type": "local"}, method="EST", status="failure", reason=fault.reason)
+        box.log(41990, name=kept[1], **{"cert-type": "local"}, method="EST", status="failure", reason=fault.reason)
         raise messages.failed(1, Text.EST_FAILED(reason=fault.reason)) from None
     finally:
-        box.enrolling.discard(name)
+        box.enrolling.discard(kept)
 
 
 def _algorithm(typed: str) -> keys.Algorithm:
@@ -74,7 +74,7 @@ def _algorithm(typed: str) -> keys.Algorithm:
     return keys.ALGORITHMS[typed]
 
 
-def context_of(box: Box, arguments: Arguments) -> EstContext:
+def context_of(here: Here, arguments: Arguments) -> EstContext:
     """The context of the options, every one checked. Raises `CliError`."""
     url = arguments["url"]
     if not url:
@@ -87,7 +87,7 @@ def context_of(box: Box, arguments: Arguments) -> EstContext:
         raise messages.value_error(url, -651, Text.BAD_URL()) from None
     if arguments["srp-username"] or arguments["srp-password"]:
         raise messages.failed(1, Text.NO_SRP())
-    _check_certificates(box, arguments)
+    _check_certificates(here, arguments)
     source = arguments["source-ip"]
     fields: dict[str, Any] = {
         "ca_identifier": arguments["ca-identifier"],
@@ -101,15 +101,17 @@ def context_of(box: Box, arguments: Arguments) -> EstContext:
         "sub_alt_name": arguments["san"],
     }
     given = {name: value for name, value in fields.items() if value}
-    return EstContext(arguments["name"], url, host, port, **given)
+    vfid = here.box.vfid(here.scope)
+    return EstContext(arguments["name"], url, host, port, scope=here.scope, vfid=vfid, **given)
 
 
-def _check_certificates(box: Box, arguments: Arguments) -> None:
+def _check_certificates(here: Here, arguments: Arguments) -> None:
     """The certificates that are named must be there."""
     authority, client = arguments["ca-cert"], arguments["client-cert"]
-    if authority and not box.cmdb.exists((("vpn", "certificate", "ca"), ("vpn", "certificate", "remote")), authority):
+    holders = ("vpn", "certificate", "ca"), ("vpn", "certificate", "remote")
+    if authority and not here.box.cmdb.exists(holders, authority, here.scope):
         raise messages.value_error(authority, -3, Text.NO_CA(name=authority))
-    if client and box.cmdb.entry(GLOBAL, LOCAL, client) is None:
+    if client and here.box.scope_of_local(client, here.scope) is None:
         raise messages.value_error(client, -3, Text.NO_CLIENT_CERT(name=client))
 
 
@@ -119,7 +121,7 @@ def _label_or_authority(box: Box, context: EstContext) -> None:
     It then shows in no dump and is not stored; anything else in option 8 is a path segment.
     """
     explicit = context.server_cert or ""
-    if not explicit and context.ca_identifier in box.authorities():
+    if not explicit and context.ca_identifier in box.authorities(context.scope):
         explicit, context.ca_identifier = context.ca_identifier or "", None
     trust_of(box, context, explicit)
 

@@ -149,7 +149,7 @@ def test_nothing_falls_due_without_days_protocol_or_certificate() -> None:
     put(box, "c", 10, auto_regenerate_days=30, certificate="")
     put(box, "d", 10, auto_regenerate_days=30, certificate="rubbish")
     put(box, "e", 10, auto_regenerate_days=30)
-    box.enrolling.add("e")
+    box.enrolling.add(("global", "e"))
     assert jobs.next_job(box) is None
 
 
@@ -169,7 +169,7 @@ def test_a_renewal_that_fails_is_tried_once_a_day() -> None:
     assert [event.id for event in run.box.events] == [41990] * 5
     times = [event.time for event in run.box.events]
     assert times[0] == START + jobs.SETTLE and times == [times[0] + day * DAY for day in range(5)]
-    assert run.box.watches["a"].attempts == 5 and not run.box.enrolling
+    assert run.box.watches["global", "a"].attempts == 5 and not run.box.enrolling
 
 
 def test_a_change_of_the_entry_lets_it_be_tried_at_once() -> None:

@@ -88,18 +88,18 @@ def test_references_are_known_backwards_and_follow_what_is_stored() -> None:
     cmdb = Cmdb(Schema())
     user = User(GLOBAL, INTERFACE, "agg", "member")
     cmdb.commit([Put(GLOBAL, INTERFACE, "agg", Entry({"member": ("port1", "port2")}))])
-    assert user in cmdb.users(INTERFACE, "port1") and user in cmdb.users(INTERFACE, "port2")
+    assert user in cmdb.users(GLOBAL, INTERFACE, "port1") and user in cmdb.users(GLOBAL, INTERFACE, "port2")
     cmdb.commit([Put(GLOBAL, INTERFACE, "agg", Entry({"member": ("port2",)}))])
-    assert cmdb.users(INTERFACE, "port1") == set()
+    assert cmdb.users(GLOBAL, INTERFACE, "port1") == set()
     cmdb.commit([Drop(GLOBAL, INTERFACE, "agg")])
-    assert cmdb.users(INTERFACE, "port2") == set()
+    assert cmdb.users(GLOBAL, INTERFACE, "port2") == set()
 
 
 def test_an_entry_that_a_child_row_names_is_used() -> None:
     cmdb = Cmdb(Schema())
     row = Entry({"server": "x", "interface-select-method": "specify", "interface": "port3"})
     cmdb.commit([Put(GLOBAL, ("system", "ntp"), "", Entry({}, {"ntpserver": {"1": row}}))])
-    assert {user.attribute for user in cmdb.users(INTERFACE, "port3")} == {"ntpserver/interface"}
+    assert {user.attribute for user in cmdb.users(GLOBAL, INTERFACE, "port3")} == {"ntpserver/interface"}
 
 
 def test_entries_are_equal_when_their_values_and_rows_are() -> None:
@@ -146,7 +146,7 @@ REFUSED = [
     ("system interface", "edit port1", "set vrf 512", -650, "node_check_object fail! for vrf 512"),
     ("system interface", "edit port1", "set mode tcp", -61, "command parse error before 'tcp'"),
     ("system interface", "edit port1", "set mode", -160, "incomplete command in the end"),
-    ("system interface", "edit port1", "set vdom a<b", -173, "The string contains XSS vulnerability characters"),
+    ("vpn certificate ocsp-server", "edit o", "set url a<b", -173, "The string contains XSS vulnerability characters"),
     ("system interface", "edit port1", "set no-such x", -61, "command parse error before 'no-such'"),
     ("system interface", "edit port1", "set distance 7", -61, "command parse error before 'distance'"),
     ("system interface", "edit port1", "set type aggregate\nset member port9", -3, "entry not found in datasource"),
@@ -154,7 +154,7 @@ REFUSED = [
      "invalid unsigned integer value: unexist"),
     ("system global", None, "set hostname " + "x" * 36, -1,
      "string value is too long. the size is 36, the limit is 35"),
-    ("system global", None, "set vdom-mode multi-vdom", -61, "fortish does not support vdom-mode multi-vdom."),
+    ("system global", None, "set private-data-encryption enable", -61, "fortish does not support private-data-encryption enable."),
 ]  # fmt: skip
 
 

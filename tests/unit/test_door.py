@@ -96,9 +96,14 @@ def test_a_played_text_is_the_screen_with_its_failures(enrolled: fortish.Applian
 
 
 def test_two_sessions_stand_where_they_stand(enrolled: fortish.Appliance) -> None:
-    one, two = enrolled.session(), enrolled.session("other")
+    one, two = enrolled.session(), enrolled.session()
     one.run("config system global")
     assert one.prompt.endswith("(global) # ") and two.prompt == "FortiProxy-VM64 # "
+
+
+def test_nobody_logs_in_who_is_not_configured(enrolled: fortish.Appliance) -> None:
+    with pytest.raises(fortish.errors.UsageError, match="no administrator 'nobody'"):
+        enrolled.session("nobody")
 
 
 def test_a_certificate_that_is_not_there_is_a_key_error(enrolled: fortish.Appliance) -> None:

@@ -330,7 +330,7 @@ def test_an_entry_that_names_itself_can_be_renamed_and_deleted(editor: Editor, b
     run(editor, "config system interface", "rename me to you")
     assert box.cmdb["system interface"]["you"]["interface"] == "you"
     run(editor, "delete you")
-    assert "you" not in box.cmdb["system interface"] and not box.cmdb.users(INTERFACE, "you")
+    assert "you" not in box.cmdb["system interface"] and not box.cmdb.users(GLOBAL, INTERFACE, "you")
 
 
 def test_a_clone_is_a_copy_of_its_own(editor: Editor, box: Box) -> None:

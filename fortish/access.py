@@ -1,0 +1,163 @@
+"""What an administrator may see and change: the access profile, asked for each path and command.
+
+The super_admin profile is unrestricted and costs nothing. Every other is looked up as it is configured at that moment:
+an access group without permission is not parsed at all, one that may only be read refuses changes with -37.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from fortish import messages
+from fortish.cmdb.schema import PathWords, words
+from fortish.cmdb.store import GLOBAL, ROOT, SINGLE, Cmdb
+from fortish.errors import CliError
+from fortish.messages import Text
+
+T = TypeVar("T")
+ADMIN, PROFILE = words("system admin"), words("system accprofile")
+SUPER = "super_admin"  # the profile without limits
+FACTORY = "admin"  # the administrator that every box has
+NONE, READ, WRITE = "none", "read", "read-write"
+
+# By the start of a path, the longest one counts: the profile's group, and the part of it that `custom` details.
+# Which command belongs to which group is published in prose only; the rows follow it as far as it goes. Sorted.
+# fmt: off
+GROUPS: dict[PathWords, tuple[str, str]] = {
+    ():                       ("sysgrp",    "cfg"),
+    ("certificate",):         ("vpngrp",    ""),
+    ("firewall",):            ("fwgrp",     "others"),
+    ("firewall", "address"):  ("fwgrp",     "address"),
+    ("firewall", "addrgrp"):  ("fwgrp",     "address"),
+    ("firewall", "policy"):   ("fwgrp",     "policy"),
+    ("firewall", "schedule"): ("fwgrp",     "schedule"),
+    ("firewall", "service"):  ("fwgrp",     "service"),
+    ("log",):                 ("loggrp",    "config"),
+    ("router",):              ("netgrp",    "route-cfg"),
+    ("system",):              ("sysgrp",    "cfg"),
+    ("system", "accprofile"): ("sysgrp",    "admin"),
+    ("system", "admin"):      ("sysgrp",    "admin"),
+    ("system", "dhcp"):       ("netgrp",    "cfg"),
+    ("system", "dns"):        ("netgrp",    "cfg"),
+    ("system", "interface"):  ("netgrp",    "cfg"),
+    ("system", "zone"):       ("netgrp",    "cfg"),
+    ("user",):                ("authgrp",   ""),
+    ("vpn",):                 ("vpngrp",    ""),
+}
+
+# `execute` by its first words: group, part, and what is needed. Sorted.
+EXECUTE: dict[PathWords, tuple[str, str, str]] = {
+    ():                ("sysgrp", "mnt", WRITE),
+    ("batch",):        ("sysgrp", "cfg", WRITE),
+    ("date",):         ("sysgrp", "cfg", READ),
+    ("enter",):        ("sysgrp", "cfg", READ),
+    ("log",):          ("loggrp", "data-access", READ),
+    ("ping",):         ("netgrp", "cfg", READ),
+    ("ping-options",): ("netgrp", "cfg", READ),
+    ("time",):         ("sysgrp", "cfg", READ),
+    ("traceroute",):   ("netgrp", "cfg", READ),
+    ("vpn",):          ("vpngrp", "", WRITE),
+}
+
+# The verbs that a profile can switch off, where the firmware knows the setting. Sorted.
+VERBS = {
+    "config":   "cli-config",
+    "diagnose": "cli-diagnose",
+    "execute":  "cli-exec",
+    "get":      "cli-get",
+    "show":     "cli-show",
+}
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one administrator may do. Two administrators of one profile are equal."""
+
+    cmdb: Cmdb
+    profile: str
+
+    @property
+    def unrestricted(self) -> bool:
+        """Whether everything may be done: the prompt then ends in `#`, else in `$`."""
+        return self.profile == SUPER
+
+    def _value(self, name: str) -> str:
+        table = self.cmdb.schema.table(PROFILE)
+        entry = self.cmdb.entry(GLOBAL, PROFILE, self.profile)
+        if table is None or entry is None or name not in table.attributes:
+            return NONE
+        return str(self.cmdb.value_of(table, entry, name))
+
+    def _level(self, group: str, part: str) -> str:
+        level = self._value(group)
+        if level != "custom":
+            return level
+        entry = self.cmdb.entry(GLOBAL, PROFILE, self.profile)
+        details = entry.children.get(f"{group}-permission", {}).get(SINGLE) if entry is not None else None
+        return NONE if details is None else str(details.values.get(part, NONE))
+
+    def level(self, path: PathWords) -> str:
+        """none, read or read-write, for a configuration path."""
+        return WRITE if self.unrestricted else self._level(*_longest(GROUPS, path))
+
+    def hides(self, path: PathWords) -> bool:
+        """Whether a configuration path is not even parsed."""
+        return self.level(path) == NONE
+
+    def check_change(self, path: PathWords) -> None:
+        """Whether what stands at `path` may be changed. Raises `CliError` (-37)."""
+        if self.level(path) != WRITE:
+            raise messages.failed(-37, Text.PERMISSION_DENIED())
+
+    def check_verb(self, verb: str) -> None:
+        """Whether a verb may be used at all. Raises `CliError`."""
+        setting = VERBS.get(verb)
+        table = self.cmdb.schema.table(PROFILE)
+        if self.unrestricted or setting is None or table is None or setting not in table.attributes:
+            return
+        if self._value(setting) != "enable":
+            raise messages.unknown_action()
+
+    def check_execute(self, path: PathWords) -> None:
+        """Whether an `execute` command may be used. Raises `CliError`: hidden, or -37."""
+        if self.unrestricted:
+            return
+        group, part, needed = _longest(EXECUTE, path)
+        level = self._level(group, part)
+        if level in (WRITE, needed):
+            return
+        if path[:1] == ("backup",):
+            raise messages.failed(-37, Text.NO_BACKUP_PERMISSION())
+        raise _hidden(path) if level == NONE else messages.failed(-37, Text.PERMISSION_DENIED())
+
+
+def _hidden(path: PathWords) -> CliError:
+    return messages.parse_error(path[0])
+
+
+def _longest(table: Mapping[PathWords, T], path: PathWords) -> T:
+    """The row whose words begin the path, the longest such."""
+    return next(table[path[:depth]] for depth in range(len(path), -1, -1) if path[:depth] in table)
+
+
+def access(cmdb: Cmdb, administrator: str) -> Access:
+    """What an administrator may do now. One who is not configured any more may do nothing."""
+    if cmdb.restoring or (administrator == FACTORY and not cmdb.touched(GLOBAL, ADMIN)):
+        # While a backup is read administrators come and go. Untouched the table is as the factory made it, and the
+        # schema need not be read for the first prompt.
+        return Access(cmdb, SUPER)
+    entry = cmdb.entry(GLOBAL, ADMIN, administrator)
+    return Access(cmdb, str(entry.values.get("accprofile", "")) if entry is not None else "")
+
+
+def confined_to(cmdb: Cmdb, administrator: str) -> str | None:
+    """The VDOM that an administrator of a divided box cannot leave; None for those of the whole box."""
+    entry = cmdb.entry(GLOBAL, ADMIN, administrator)
+    profile = cmdb.entry(GLOBAL, PROFILE, str(entry.values.get("accprofile", ""))) if entry is not None else None
+    if not cmdb.multi or entry is None or profile is None or profile.values.get("scope") == GLOBAL:
+        return None
+    vdoms = entry.values.get("vdom") or (ROOT,)
+    return None if entry.values.get("accprofile") == SUPER else str(vdoms[0])

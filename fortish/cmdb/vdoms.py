@@ -1,0 +1,118 @@
+"""VDOMs: where an administrator of a divided box stands, and how VDOMs are made, entered and removed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from fortish import messages
+from fortish.cmdb.outcome import DONE, Outcome
+from fortish.cmdb.schema import PathWords
+from fortish.cmdb.store import GLOBAL, MULTI, ROOT, SINGLE, SYSTEM_GLOBAL, VDOM, Cmdb, Drop, Entry, Put
+from fortish.cmdb.working import in_use
+from fortish.messages import Text
+from fortish.parse import complete_word
+
+if TYPE_CHECKING:
+    from fortish.cmdb.editor import Editor, Frame
+
+PLACES = (GLOBAL, "vdom")  # what `config` may name at the root of a box with VDOMs
+SHORT_NAME, LONG_NAME = 11, 31  # longest name of a VDOM, in characters; the second with long-vdom-name
+VDOM_NAME = re.compile(r"[A-Za-z0-9_-]+")
+RESERVED = frozenset({"all", "global", "vdom"})
+
+
+def choose(editor: Editor, path: PathWords) -> Outcome:
+    """`config global` and `config vdom`. Raises `CliError`."""
+    found = complete_word(path[0], PLACES)
+    if len(found) != 1 or len(path) > 1:
+        raise messages.parse_error(path[0] if len(found) != 1 else path[1])
+    editor.place = (found[0],)
+    return DONE
+
+
+def edit(editor: Editor, name: str) -> Outcome:
+    """Enter a VDOM; a new one is made after a question. Raises `CliError`."""
+    cmdb = editor.cmdb
+    if name in cmdb.vdoms():
+        editor.place = (PLACES[1], name)
+        return Outcome((_current(cmdb, name),))
+    if editor.permits is not None:
+        editor.permits.check_change(VDOM)
+    _check_name(cmdb, name)
+    if cmdb.restoring:
+        return _make(editor, name)
+    return Outcome(question=Text.NEW_VDOM_QUESTION(), action=lambda: _make(editor, name, ""))
+
+
+def _current(cmdb: Cmdb, name: str) -> str:
+    return Text.CURRENT_VF(name=name, number=cmdb.vdoms()[name])
+
+
+def _check_name(cmdb: Cmdb, name: str) -> None:
+    long = cmdb.value(GLOBAL, SYSTEM_GLOBAL, SINGLE, "long-vdom-name") == "enable"
+    limit = LONG_NAME if long else SHORT_NAME
+    if not name:
+        raise messages.incomplete()
+    if len(name) > limit:
+        raise messages.value_error(name, -1, Text.TOO_LONG(size=len(name), limit=limit))
+    if not VDOM_NAME.fullmatch(name):
+        raise messages.value_error(name, -173, Text.XSS())
+    if name in RESERVED:
+        raise messages.value_error(name, -515, Text.RESERVED_NAME(name=name))
+    table = cmdb.schema.table(VDOM)
+    if table is not None and len(cmdb.vdoms()) >= table.maximum:
+        raise messages.failed(-4, Text.SET_OPERATOR(code=-4))
+
+
+def _make(editor: Editor, name: str, *before: str) -> Outcome:
+    """A new VDOM with the lowest free number."""
+    numbers = set(editor.cmdb.vdoms().values())
+    free = next(number for number in range(1, len(numbers) + 2) if number not in numbers)
+    editor.commit([Put(GLOBAL, VDOM, name, Entry({"vfid": free}))])
+    editor.place = (PLACES[1], name)
+    return Outcome((*before, _current(editor.cmdb, name)))
+
+
+def delete(editor: Editor, name: str) -> Outcome:
+    """Remove a VDOM that nothing uses, with all that is configured in it. Raises `CliError`."""
+    cmdb = editor.cmdb
+    if name not in cmdb.vdoms():
+        raise messages.failed(-3, "", Text.NOT_IN_DATASOURCE())
+    if name in (ROOT, cmdb.value(GLOBAL, SYSTEM_GLOBAL, SINGLE, "management-vdom")):
+        raise messages.failed(-514, Text.MANAGEMENT_VDOM(name=name))
+    users = cmdb.users(GLOBAL, VDOM, name)
+    if users:
+        raise in_use(len(users))
+    editor.commit([*cmdb.drops(name), Drop(GLOBAL, VDOM, name)])
+    return DONE
+
+
+def leave(editor: Editor, *, one_up: bool) -> Outcome:
+    """`end` leads to the root prompt, `next` from a VDOM to the list of them."""
+    editor.place = editor.place[:1] if one_up else ()
+    return DONE
+
+
+def switched(editor: Editor, frame: Frame) -> Outcome | None:
+    """What `end` answers when it divides the box into VDOMs, or makes it one again; None if it does neither.
+
+    Raises `CliError` while there are VDOMs that would be lost.
+    """
+    cmdb, working = editor.cmdb, frame.working
+    if working is None or cmdb.restoring:
+        return None
+    wanted = working.value("vdom-mode")
+    if (wanted == MULTI) == cmdb.multi:
+        return None
+    if wanted != MULTI and len(cmdb.vdoms()) > 1:
+        fields = {"name": "vdom-mode", "value": wanted}
+        checking = Text.CHECKING_FAIL(**fields, code=-23)
+        raise messages.failed(-23, Text.VDOMS_LEFT(), Text.CHECK_FAIL(**fields), checking)
+
+    def switch() -> Outcome:
+        put = working.put_change(frame.scope, cmdb.entry(frame.scope, SYSTEM_GLOBAL))
+        editor.commit([put, *cmdb.moved_ranges(to_vdom=wanted == MULTI)])
+        return Outcome((Text.LOGGED_OUT(),), logout=True)
+
+    return Outcome(("",), Text.LOGOUT_QUESTION(), switch)
