@@ -32,6 +32,7 @@ HEADER_LIMIT: Final = 16 << 10  # octets of a request's head that may come befor
 _HANDSHAKE = 10.0  # seconds
 _GOODBYE = 1.0  # seconds for the other end to confirm that it closes
 _CHUNK = HEADER_LIMIT  # octets read at once, so that no head above twice the limit passes
+_LINGER = 4 << 20  # octets of an overlong request that are still read, so that its sender gets to see the refusal
 _RENEW_EARLY = timedelta(days=30)
 _CONTINUE = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
 
@@ -195,7 +196,17 @@ class _Connection:
         if received.asked.method == "HEAD":
             given = replace(given, body=b"")
         await self._send(given, "1.0" if received.http_version == "1.0" else given.wire.http_version)
+        if len(received.asked.body) > LIMIT:
+            await self._linger()
         return not (received.last or given.wire.close or given.wire.cut is not None)
+
+    async def _linger(self) -> None:
+        """Read on for a moment before closing (RFC 9112 section 9.6): a reset would take the answer away again."""
+        left = _LINGER
+        with contextlib.suppress(OSError):
+            async with asyncio.timeout(_GOODBYE):
+                while left > 0 and (piece := await self._reader.read(_CHUNK)):
+                    left -= len(piece)
 
     async def _receive(self) -> _Received | None:
         """The next request, None where the client has no more. Of a body that is too long, one octet too many."""
