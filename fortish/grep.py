@@ -28,14 +28,15 @@ def select(lines: Iterable[str], grep: Grep) -> Iterator[str]:
 
 def _context(rows: list[str], hits: list[int], grep: Grep) -> Iterator[str]:
     wanted = set(hits)
-    near = {place for hit in hits for place in range(hit - grep.before, hit + grep.after + 1)}
-    last = -1
-    for place in sorted(p for p in near if 0 <= p < len(rows)):
-        if (grep.before or grep.after) and last >= 0 and place > last + 1:
+    done = 0  # how many rows are behind us
+    for hit in hits:
+        start, end = max(done, hit - grep.before), min(len(rows), hit + grep.after + 1)
+        if (grep.before or grep.after) and 0 < done < start:
             yield "--"
-        last = place
-        sign = ":" if place in wanted else "-"
-        yield f"{place + 1}{sign}{rows[place]}" if grep.number else rows[place]
+        for place in range(start, end):
+            sign = ":" if place in wanted else "-"
+            yield f"{place + 1}{sign}{rows[place]}" if grep.number else rows[place]
+        done = max(done, end)
 
 
 def _blocks(rows: list[str], hits: set[int]) -> Iterator[str]:

@@ -187,10 +187,10 @@ class Session:
 
     def _run(self, table: hooks.Table, words: c.Words) -> Flow:
         hook, rest, path = hooks.find(table, words, self.editor.place_kind)
-        if table is execute.HOOKS:
-            self.access.check_execute(path)
         if hook is None:
             raise messages.parse_error(rest[0]) if rest else messages.incomplete()
+        if table is execute.HOOKS:
+            self.access.check_execute(path)
         if rest and hooks.below(table, path) and not hook.parameters:
             raise messages.parse_error(rest[0])
         yield from hook.run(self, hooks.arguments(hook, rest))
@@ -222,7 +222,7 @@ class Session:
     def _get(self, words: c.Words) -> Flow:
         if not self.editor.frames:
             hook, rest, _ = hooks.find(get.HOOKS, words, self.editor.place_kind)
-            if hook is not None:
+            if hook is not None and not self._shadowed(hook, words):
                 yield from hook.run(self, hooks.arguments(hook, rest))
                 return
             if not words and self.editor.place_kind != "vdoms":
@@ -235,6 +235,19 @@ class Session:
         # `get` ends its listing with an empty line of its own.
         lines = render.get_table(self.box.cmdb, table, rows) if key is None else self._got(table, rows, key)
         yield from _say(chain(lines, [""]))
+
+    def _shadowed(self, hook: hooks.Hook, words: c.Words) -> bool:
+        """Whether a hook's words below a table mean the configuration: `d` is an entry, before it stands for `details`.
+
+        So too where the table is not there for this administrator in this place.
+        """
+        *path, last = hook.path
+        if self.box.cmdb.schema.table(tuple(path)) is None:
+            return False
+        if self.editor.view.table(tuple(path)) is None:
+            return True
+        typed = words[len(path)]
+        return typed != last and typed in self._absolute(words[: len(path)])[1]
 
     def _got(self, table: Table, rows: Rows, key: str) -> Iterator[str]:
         return render.get_entry(self.box.cmdb, table, key, rows[key])

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from fortish import messages
-from fortish.cmdb.schema import Table
+from fortish.cmdb.schema import Table, words
 from fortish.cmdb.secrets import Secret, seal
+from fortish.cmdb.store import GLOBAL, Change, Cmdb, Drop, Put
 from fortish.messages import Text
 
 
@@ -75,6 +76,23 @@ CHECKS: dict[tuple[str, ...], Check] = {
     ("vpn", "certificate", "local"): local_certificate,
     ("vpn", "certificate", "remote"): _needs("remote", -302),
 }
+
+
+ADMIN, SUPER = words("system admin"), "super_admin"
+
+
+def check_changes(cmdb: Cmdb, changes: list[Change]) -> None:
+    """Whether somebody is left who may do everything. Raises `CliError` (-37)."""
+    if cmdb.restoring or not any(change.path == ADMIN for change in changes):
+        return
+    rows = dict(cmdb.rows(GLOBAL, ADMIN))
+    for change in changes:
+        if isinstance(change, Put) and change.path == ADMIN:
+            rows[change.key] = change.entry
+        elif isinstance(change, Drop) and change.path == ADMIN:
+            rows.pop(change.key, None)
+    if not any(entry.values.get("accprofile") == SUPER for entry in rows.values()):
+        raise messages.failed(-37, Text.LAST_ADMIN())
 
 
 def check(entry: Saved) -> None:

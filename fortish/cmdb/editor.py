@@ -13,10 +13,12 @@ from typing import Any, Protocol
 
 from fortish import commands as c
 from fortish import messages
-from fortish.cmdb import vdoms
+from fortish.cmdb import checks, vdoms
 from fortish.cmdb.outcome import DONE, Outcome
 from fortish.cmdb.schema import PathWords, Table, View
-from fortish.cmdb.store import GLOBAL, ROOT, SINGLE, SYSTEM_GLOBAL, VDOM, Change, Cmdb, Drop, Entry, Order, Put, Rows
+from fortish.cmdb.store import (
+    BLOCK, GLOBAL, ROOT, SINGLE, SYSTEM_GLOBAL, UNKNOWN, VDOM, Change, Cmdb, Drop, Entry, Order, Put, Rows,
+)  # fmt: skip
 from fortish.cmdb.types import TYPES
 from fortish.cmdb.unknown import Block, text
 from fortish.cmdb.working import ChildRows, Working, check_key, find_attribute, in_use
@@ -229,7 +231,7 @@ class Editor:
             return
         self._block = None
         if self.frame is None:
-            self.cmdb.unknown[block.head] = block.kept()
+            self.commit([Put(GLOBAL, UNKNOWN, block.head, Entry({BLOCK: block.kept()}))])
         else:
             self._working().put(block.head, block.kept())
 
@@ -285,7 +287,10 @@ class Editor:
         if len(rest) > 1:
             raise messages.parse_error(rest[1])
         base = self.cmdb.rows(scope, table.path).get(key)
-        if base is None and not self.cmdb.restoring:
+        if self.cmdb.restoring:  # a restore replaces what the entry held
+            base = Entry()
+            self.commit([Put(scope, table.path, key, base)])
+        if base is None:
             raise messages.parse_error(rest[0])
         working = Working(self.cmdb, table, self.scope, key, base)
         self.frames.append(Frame("singleton", table, scope, key, None, working))
@@ -398,7 +403,8 @@ class Editor:
             frame.child.put(put.key, put.entry)
 
     def commit(self, changes: list[Change]) -> None:
-        """Keep and apply changes. Raises `CliError` where they cannot be stored."""
+        """Keep and apply changes. Raises `CliError` where they may not be made or cannot be stored."""
+        checks.check_changes(self.cmdb, changes)
         try:
             self.cmdb.commit(changes)
         except StorageFault as fault:

@@ -99,9 +99,12 @@ class Working:
         self.put(attribute.name, value)
 
     def put(self, name: str, value: Any) -> None:
-        """Replace a value that needs no reading."""
+        """Replace a value that needs no reading. A list that must hold something is never empty: it has its default."""
         self.values[name] = value
         self.touched.add(name)
+        attribute = self.table.attributes.get(name)
+        if value == () and attribute is not None and attribute.default:
+            del self.values[name]
 
     def unset(self, attribute: Attribute) -> None:
         """Back to the default."""

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fortish import commands as c
+from fortish import grep
 from fortish import parse as p
 from fortish.errors import CliError
 
@@ -288,3 +289,10 @@ def test_alternatives_are_their_members_in_order() -> None:
 def test_a_malformed_subject_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         p.parse_subject(text)
+
+
+def test_grep_with_a_huge_context_is_as_quick_as_the_text_is_short() -> None:
+    rows = [f"line {number}" for number in range(50)]
+    for text in ("| grep -A 99999999999 7", "| grep -B 99999999999 7", "| grep -C 99999999999 7"):
+        piped = p.parse(f"show {text}").grep  # type: ignore[union-attr]
+        assert set(grep.select(rows, piped)) <= set(rows)
