@@ -1,10 +1,13 @@
-"""Writes what the documentation can take from the code: `docs/commands.md` and the list in `docs/attestation.md`.
+"""Writes what the documentation can take from the code and the tests.
+
+That is `docs/commands.md`, `docs/coverage.md` and the list in `docs/attestation.md`.
 
 Run it from a checkout: `python docs/generate.py`. `tests/unit/test_docs.py` checks that the files are up to date.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,6 +22,8 @@ from fortish.hooks import Hook
 from fortish.messages import Origin, Text
 
 HERE = Path(__file__).parent
+TESTS = HERE.parent / "tests"
+RANKS = re.compile(r"^(?:# )?ranks: ([\d ]+)$", re.MULTILINE)
 MARK = "<!-- From here on written by docs/generate.py -->"
 HOOKS = {"execute": execute.HOOKS, "diagnose": diagnose.HOOKS, "get": get.HOOKS}
 LADDER = {
@@ -173,10 +178,48 @@ def bounds(attribute: Attribute) -> str:
     return f"{attribute.size} characters" if attribute.size else ""
 
 
+# --- coverage -------------------------------------------------------------------------------------------------------
+
+
+def shown_by() -> dict[int, list[str]]:
+    """Item of the ranked list to the files under tests/ that say they show it."""
+    found: dict[int, list[str]] = {}
+    for path in sorted(TESTS.rglob("*")):
+        if path.suffix not in {".py", ".txt"}:
+            continue
+        for numbers in RANKS.findall(path.read_text("utf-8")):
+            for number in map(int, numbers.split()):
+                found.setdefault(number, []).append(path.relative_to(TESTS.parent).as_posix())
+    return found
+
+
+def coverage() -> str:
+    """`coverage.md`: each item of the ranked list, whether it is shown, and by what."""
+    items = tomllib.loads((HERE / "ranked.toml").read_text("utf-8"))["item"]
+    found = shown_by()
+    lines = ["# What of the command line is shown to work", "", f"{MARK}", ""]
+    lines += [
+        "Each item of the list of what an emulator must get right first, with the transcripts, keystroke files and",
+        "tests that show it. They name the items themselves, in a line `ranks:`.",
+        "",
+    ]
+    state = ((str(n), item["title"], "shown" if n in found else "not shown", str(len(found.get(n, ()))))
+             for n, item in enumerate(items, 1))  # fmt: skip
+    lines += rows(("", "item", "state", "files"), state)
+    for number, item in enumerate(items, 1):
+        lines += [f"## {number}. {item['title']}", "", item["about"], ""]
+        lines += [f"* [{name}](../{name})" for name in found.get(number, ())] + [""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
 def generated() -> dict[Path, str]:
     """Every generated file as it must be."""
     attested = HERE / "attestation.md"
-    return {attested: attestation(attested.read_text("utf-8")), HERE / "commands.md": commands()}
+    return {
+        attested: attestation(attested.read_text("utf-8")),
+        HERE / "commands.md": commands(),
+        HERE / "coverage.md": coverage(),
+    }
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 The file is in txtar form: a paragraph that says what is proved, then sections under `-- name --`:
 `start.conf` (the configuration to begin with), `responder.toml` (the EST server's policy), `before` (typed, not
-compared), `session` (a screen copy; the prompt is asserted) and `show.conf` (the configuration at the end).
+compared), `session` (a screen copy; the prompt is asserted) and `show.conf` (the configuration at the end). A section
+`files/NAME` is a file in the folder behind the lab's file server.
 Lines `name: value` in the first paragraph set options. What differs at each run goes through one table of masks.
 """
 
@@ -23,8 +24,9 @@ from fortish.replay import Player, Typed, typed_lines
 from fortish.session import Session
 
 CLOCK = "2023-04-06T22:37:34Z"
-HEADING = re.compile(r"^-- ([\w.-]+) --$", re.MULTILINE)
-OPTION = re.compile(r"^(administrator|dialect|firmware|network|clock|hostname|omits): *(.*)$", re.MULTILINE)
+HEADING = re.compile(r"^-- ((?:files/)?[\w.-]+) --$", re.MULTILINE)
+FILES = "files/"
+OPTION = re.compile(r"^(administrator|dialect|firmware|network|clock|hostname|omits|ranks): *(.*)$", re.MULTILINE)
 
 # What differs at each run; in this order.
 # fmt: off
@@ -129,6 +131,9 @@ async def play(scenario: Scenario) -> tuple[list[Difference], str]:
 def _runtime(scenario: Scenario, folder: Path) -> Runtime:
     start = folder / "start.conf"
     start.write_text(scenario.sections.get("start.conf", ""), "utf-8")
+    for name, body in scenario.sections.items():
+        if name.startswith(FILES):
+            (folder / name.removeprefix(FILES)).write_text(body, "utf-8")
     options = scenario.options
     runtime = boot(
         Options(

@@ -10,12 +10,49 @@ from fortish.commands import Grep
 MARK = " <---"
 
 
+# What stands for itself in a basic regular expression and means something in Python's, and the other way round.
+_SWAPPED = frozenset("+?|(){}")
+_BRACKET = re.compile(r"\[\^?\]?(?:\[:\w+:\]|[^\]])*\]")
+_CLASSES = {"alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "space": r"\s",
+            "blank": r" \t", "punct": r"!-/:-@\[-`{-~", "xdigit": "0-9A-Fa-f"}  # fmt: skip
+
+
+def translated(pattern: str) -> str:
+    r"""A basic regular expression (POSIX), with the `\+`, `\?` and `\|` of GNU, as Python writes it."""
+    pieces: list[str] = []
+    at = 0
+    while at < len(pattern):
+        letter = pattern[at]
+        if letter == "[" and (found := _BRACKET.match(pattern, at)):
+            pieces.append(_bracket(found.group()))
+            at = found.end()
+            continue
+        if letter == "\\" and at + 1 < len(pattern):
+            at += 1
+            letter = pattern[at] if pattern[at] in _SWAPPED else f"\\{pattern[at]}"
+        elif letter in _SWAPPED or (letter == "*" and not pieces) or letter in "[\\":
+            letter = f"\\{letter}"
+        pieces.append(letter)
+        at += 1
+    return "".join(pieces)
+
+
+def _bracket(text: str) -> str:
+    """A bracket expression; in it a backslash and an opening bracket are themselves."""
+    negated = "^" if text[1] == "^" else ""
+    inside = text[1 + len(negated) : -1].replace("\\", "\\\\")
+    inside = re.sub(r"\[:(\w+):\]", lambda match: _CLASSES.get(match[1], ""), inside)
+    guarded = re.sub(r"(?<!\\)\[|^\]|&&|\|\||~~|--", lambda match: "".join(f"\\{one}" for one in match[0]), inside)
+    return f"[{negated}{guarded}]"
+
+
 def select(lines: Iterable[str], grep: Grep) -> Iterator[str]:
     """The lines that `grep` leaves. A pattern that is no regular expression is taken literally."""
+    case = re.IGNORECASE if grep.ignore_case else 0
     try:
-        pattern = re.compile(grep.pattern, re.IGNORECASE if grep.ignore_case else 0)
-    except re.error:
-        pattern = re.compile(re.escape(grep.pattern), re.IGNORECASE if grep.ignore_case else 0)
+        pattern = re.compile(translated(grep.pattern), case)
+    except (re.error, OverflowError):
+        pattern = re.compile(re.escape(grep.pattern), case)
     rows = list(lines)
     hits = [place for place, line in enumerate(rows) if bool(pattern.search(line)) is not grep.invert]
     if grep.counted:

@@ -43,6 +43,7 @@ class Text(Enum):
     NOT_IN_TABLE          = D, "entry is not found in table"
     TOO_LONG              = D, "string value is too long. the size is {size}, the limit is {limit}"
     XSS                   = D, "The string contains XSS vulnerability characters"
+    BAD_NAME              = O, "A name cannot hold line ends or control characters."
     BAD_INTEGER           = D, "invalid unsigned integer value: {value}"
     BAD_ADDRESS           = D, "invalid ip address"
     BAD_CLASS             = D, "ip address must be a class A, B, or C ip"

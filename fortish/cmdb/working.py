@@ -186,6 +186,8 @@ def check_key(table: Table, key: str) -> str:
     attribute = table.attributes[table.key]
     if not key:
         raise messages.incomplete()
+    if not key.isprintable():  # a name stands on one line, wherever it is printed
+        raise messages.value_error(key.encode("unicode_escape").decode(), -651, Text.BAD_NAME())
     value = TYPES[attribute.type].read(attribute, (key,), _NOTHING)
     return str(value)
 
