@@ -29,7 +29,7 @@ wheel: $(READY)
 $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --disable-pip-version-check --group dev --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --group dev --editable '.[all]'
 	touch $(READY)
 
 clean:

@@ -159,7 +159,15 @@ def replay() -> Iterator[dict[str, Contender]]:
     yield {"replay of a configuration": whole, "parse_script alone": parse, "shlex.split of each line": split}
 
 
-BENCHMARKS = {"enroll": enroll, "replay": replay, "start": start}
+@contextmanager
+def keys() -> Iterator[dict[str, Contender]]:
+    """`?` and Tab, from the key to the text that is printed, with 10,000 entries in a table."""
+    from bench.completion import contenders
+
+    yield contenders()
+
+
+BENCHMARKS = {"enroll": enroll, "keys": keys, "replay": replay, "start": start}
 
 
 # --- measuring ------------------------------------------------------------------------------------------------------

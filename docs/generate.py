@@ -99,7 +99,9 @@ def commands() -> str:
     for verb, hooks in HOOKS.items():
         lines += [f"## {verb}", ""]
         for hook in hooks.values():
-            lines += of_hook(verb, hook)
+            lines += of_hook(verb, hook) if hook.done else ()
+        known_only = [code(hook.words) for hook in hooks.values() if not hook.done]
+        lines += [f"### `{verb}`: known, and not done", "", f"{', '.join(known_only)}.", ""]
     lines += ["## config", ""]
     for path, table in tables:
         assert table is not None

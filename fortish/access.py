@@ -28,6 +28,7 @@ NONE, READ, WRITE = "none", "read", "read-write"
 GROUPS: dict[PathWords, tuple[str, str]] = {
     ():                       ("sysgrp",    "cfg"),
     ("certificate",):         ("vpngrp",    ""),
+    ("endpoint-control",):    ("utmgrp",    "endpoint-control"),
     ("firewall",):            ("fwgrp",     "others"),
     ("firewall", "address"):  ("fwgrp",     "address"),
     ("firewall", "addrgrp"):  ("fwgrp",     "address"),

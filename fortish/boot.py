@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,16 +11,21 @@ from typing import Any
 
 from fortish.box import CA, DEFAULT_FIRMWARE, FIRMWARES, FIRST_YEAR, LAST_YEAR, SYSTEM_GLOBAL, Box
 from fortish.clock import Clock, HostClock, VirtualClock
+from fortish.cmdb import restore
 from fortish.cmdb.editor import Editor
-from fortish.cmdb.store import GLOBAL, MULTI, SINGLE, Entry, Put
-from fortish.drive import Runtime
-from fortish.errors import UsageError
+from fortish.cmdb.restore import is_backup
+from fortish.cmdb.store import GLOBAL, SINGLE, Entry, Put
+from fortish.drive import Runtime, Store
+from fortish.errors import StorageFault, UsageError
 from fortish.network.world import NETWORKS, LabNetwork
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What every command that runs a box takes. `clock` is ISO 8601; `frozen` time passes only by jumps."""
+    """What every command that runs a box takes. `clock` is ISO 8601; `frozen` time passes only by jumps.
+
+    `state` is the file in which what is committed survives.
+    """
 
     config: Path | None = None
     network: str = "lab"
@@ -30,7 +34,9 @@ class Options:
     hostname: str | None = None
     trust: Path | None = None
     files: Path | None = None
+    capture: Path | None = None
     frozen: bool = False
+    state: Path | None = None
 
 
 def parse_time(text: str) -> float:
@@ -56,13 +62,48 @@ def boot(options: Options, journal: Any = None) -> Runtime:
     clock: Clock = VirtualClock(start) if options.frozen else HostClock(start)
     box = Box.new(clock, options.firmware, journal)
     network = LabNetwork(box, files=options.files) if options.network == "lab" else NETWORKS[options.network](box)
+    if options.capture is not None:
+        from fortish.network.capture import Capture
+
+        network.capture = Capture(options.capture, clock.now)
+    store = None if options.state is None else _start_from(box, options)
+    if store is None:
+        _prepare(box, options)
+    return Runtime(box, clock, network, store=store)
+
+
+def _start_from(box: Box, options: Options) -> Store:
+    """Start where the state file ended. Raises `UsageError`."""
+    from fortish.state import State
+
+    assert options.state is not None
+    state = State.open(options.state, options.firmware)
+    try:
+        if options.config is not None and not state.empty:
+            raise UsageError(f"--config {options.config}: {options.state} holds a configuration already")
+        state.load(box)
+        state.begin()
+        _prepare(box, options)
+        state.store()
+    except StorageFault as fault:
+        state.close()
+        raise UsageError(f"--state {options.state}: {fault.reason}") from None
+    except BaseException:
+        state.close()
+        raise
+    return state
+
+
+def _prepare(box: Box, options: Options) -> None:
+    """What the options ask for, before anybody types. Raises `UsageError`, `StorageFault`."""
     if options.config is not None:
         load(box, options.config)
     if options.hostname:
         _set_hostname(box, options.hostname)
     if options.trust is not None:
         trust(box, options.trust)
-    return Runtime(box, clock, network)
+    if options.config is not None:
+        box.cmdb.save()
 
 
 def read_text(path: Path) -> str:
@@ -86,37 +127,25 @@ def load(box: Box, path: Path) -> None:
     """Start from a configuration. Raises `UsageError` with the first line that is refused.
 
     A whole backup (its header tells) replaces what the factory put into the tables that it has; a part is laid over it.
+    Of a whole backup the lines that this firmware does not know are skipped and told, as the box does it.
     """
-    editor = Editor(box.cmdb)
     text = read_text(path)
-    with restoring(box, text):
-        _apply(box, editor, path, text)
+    if is_backup(text):
+        cmdb, errors, ended = restore.read(box.cmdb, text)
+        if not ended:
+            raise UsageError(f"{path}: ends inside a 'config' block")
+        box.cmdb.replace(cmdb.snapshot())
+        box.config_errors[:] = errors
+        return
+    editor = Editor(box.cmdb)
+    _apply(box, editor, path, text)
     if editor.frames or editor.place:
         raise UsageError(f"{path}: ends inside a 'config' block")
 
 
-def is_backup(text: str) -> bool:
-    """Whether a text is a whole backup: its header tells."""
-    return text.startswith("#config-version=")
-
-
-@contextmanager
-def restoring(box: Box, text: str) -> Iterator[None]:
-    """While a whole backup is read, it replaces the tables that it has, and may name what it brings only later."""
-    box.cmdb.restoring = is_backup(text)
-    box.cmdb.emptied.clear()
-    if box.cmdb.restoring and ":vdom=1:" in text.split("\n", 1)[0]:
-        _divide(box)
-    try:
-        yield
-    finally:
-        box.cmdb.restoring = False
-
-
-def _divide(box: Box) -> None:
-    """A backup of a box with VDOMs names them first, and says later that there are any."""
-    entry = box.cmdb.entry(GLOBAL, SYSTEM_GLOBAL) or Entry()
-    box.cmdb.commit([Put(GLOBAL, SYSTEM_GLOBAL, SINGLE, Entry({**entry.values, "vdom-mode": MULTI}))])
+def restoring(box: Box, text: str) -> AbstractContextManager[None]:
+    """While a whole backup is typed, it replaces the tables that it has, and may name what it brings only later."""
+    return restore.restoring(box.cmdb, text)
 
 
 def _apply(box: Box, editor: Editor, path: Path, text: str) -> None:
@@ -144,11 +173,12 @@ def _set_hostname(box: Box, hostname: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,35}", hostname):
         raise UsageError(f"--hostname {hostname}: letters, digits, - and _, at most 35")
     entry = box.cmdb.entry(GLOBAL, SYSTEM_GLOBAL, SINGLE) or Entry()
-    box.cmdb.commit([Put(GLOBAL, SYSTEM_GLOBAL, SINGLE, Entry({**entry.values, "hostname": hostname}))])
+    if entry.values.get("hostname") != hostname:
+        box.cmdb.commit([Put(GLOBAL, SYSTEM_GLOBAL, SINGLE, Entry({**entry.values, "hostname": hostname}))])
 
 
 def trust(box: Box, path: Path) -> None:
-    """Put CA certificates into the store. Raises `UsageError`."""
+    """Put CA certificates into the store that are not there yet. Raises `UsageError`."""
     from fortish.est.authorities import new_authority, next_name
     from fortish.pki import pem
     from fortish.pki.faults import PkiFault
@@ -159,5 +189,6 @@ def trust(box: Box, path: Path) -> None:
         raise UsageError(f"--trust {path}: {error.strerror}") from None
     except PkiFault as fault:
         raise UsageError(f"--trust {path}: {fault.reason}") from None
-    for certificate in certificates:
-        box.cmdb.commit([Put(GLOBAL, CA, next_name(box), new_authority(None, pem.pem(certificate)))])
+    for text in map(pem.pem, certificates):
+        if text not in box.authorities().values():
+            box.cmdb.commit([Put(GLOBAL, CA, next_name(box), new_authority(None, text))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -87,14 +88,46 @@ class Watch:
     attempts: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A configuration that was put aside on the box (`execute backup config flash`). `time` is box time."""
+
+    id: int
+    time: float
+    administrator: str
+    firmware: str
+    comment: str
+    text: str
+
+
 Kept = tuple[str, str]  # a local certificate: its scope and its name
+
+
+@dataclass(slots=True)
+class Pending:
+    """A request that an EST server has not decided (202): all that is needed to make it anew. Times are box time.
+
+    `renew`: it is for the entry's own renewal. `key` is an encrypted PEM under `password`, '' while none was made.
+    `options` are the enrollment's, as plain values.
+    """
+
+    due: float
+    since: float
+    renew: bool
+    key: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    attempts: int = 1
+    options: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
 class Box:
     """One box. `enrolling` are the certificates with an enrollment under way: one at a time each.
 
-    `failed_logins` are the names that failed to log in: how often in a row, and when last (box time).
+    `failed_logins` are the names that failed to log in: how often in a row, and when last (box time). `keep` stores what
+    the box remembers beside its configuration, where it has a place for it. It raises `StorageFault`.
+    `booted` is box time; `config_errors` are the lines of a backup that were not understood; `unsaved_since` is when the
+    first change was made that is not saved (`cfg-save`), `warned` whether everybody knows that it is about to be undone.
     """
 
     firmware: Firmware
@@ -104,7 +137,14 @@ class Box:
     events: list[Event] = field(default_factory=list)
     watches: dict[Kept, Watch] = field(default_factory=dict)
     enrolling: set[Kept] = field(default_factory=set)
+    pending: dict[Kept, Pending] = field(default_factory=dict)
     failed_logins: dict[str, tuple[int, float]] = field(default_factory=dict)
+    revisions: dict[int, Revision] = field(default_factory=dict)
+    keep: Callable[[], None] = lambda: None
+    booted: float = 0.0
+    config_errors: list[str] = field(default_factory=list)
+    unsaved_since: float | None = None
+    warned: bool = False
 
     @classmethod
     def new(cls, clock: Clock, firmware: str = DEFAULT_FIRMWARE, journal: Journal | None = None) -> Box:
@@ -112,7 +152,7 @@ class Box:
         emulated = FIRMWARES[firmware]
         cmdb = Cmdb(Schema(emulated.level), journal)
         cmdb.firmware_defaults[SYSTEM_GLOBAL, "hostname"] = emulated.hostname
-        box = cls(emulated, clock, cmdb)
+        box = cls(emulated, clock, cmdb, booted=clock.now())
         cmdb.watch(box.notice)
         return box
 
@@ -124,6 +164,19 @@ class Box:
         entry = self.cmdb.entry(GLOBAL, SYSTEM_GLOBAL, SINGLE)
         return str(entry.values.get("hostname", self.firmware.hostname)) if entry else self.firmware.hostname
 
+    def save(self) -> None:
+        """Keep what is not saved yet. Raises `StorageFault`."""
+        self.cmdb.save()
+        self.notice([])
+
+    def restart(self) -> None:
+        """The box boots: what is not saved is gone, nothing is debugged; the clock goes on."""
+        self.cmdb.revert()
+        self.debug.reset()
+        self.failed_logins.clear()
+        self.config_errors.clear()
+        self.booted = self.clock.now()
+
     def log(self, event: int, **fields: str) -> None:
         """Write an event."""
         level, description = EVENTS[event]
@@ -131,6 +184,10 @@ class Box:
 
     def notice(self, changes: list[Change]) -> None:
         """A commit touched local certificates: what is watched is looked at anew, a few seconds from now."""
+        if not self.cmdb.unsafe:
+            self.unsaved_since, self.warned = None, False
+        elif self.unsaved_since is None:
+            self.unsaved_since = self.clock.now()
         for change in changes:
             if isinstance(change, Order) or change.path != LOCAL:
                 continue

@@ -6,10 +6,11 @@ administrator stands and is the editor's or the session's business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from fortish.errors import CliError
     from fortish.steps import Flow
 
 Words = tuple[str, ...]
@@ -185,6 +186,13 @@ class DebugSwitch(Protocol):
     timestamp: bool
 
 
+class BatchLines(Protocol):
+    """`execute batch`: the lines that are gathered, None if none are, and the last run as (code, line)."""
+
+    lines: list[str] | None
+    log: list[tuple[int, str]]
+
+
 class Here(Protocol):
     """What a hook may see: the box, the administrator, the VDOM and this console."""
 
@@ -211,6 +219,29 @@ class Here(Protocol):
     @property
     def options(self) -> dict[str, Any]:
         """What `execute …-options` set; lasts as long as the session."""
+
+    @property
+    def batch(self) -> BatchLines:
+        """What `execute batch` has gathered."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the session goes on."""
+
+    failure: CliError | None  # of the last line
+
+    @property
+    def keeps_unknown(self) -> bool:
+        """Whether what the schema does not know is kept as text."""
+
+    def configuration(self, full: bool = False) -> Iterator[str]:
+        """The whole configuration, as `show` prints it at the root."""
+
+    def leave(self, how: str) -> None:
+        """The session ends: logout, reboot or shutdown."""
+
+    def enter(self, vdom: str) -> None:
+        """Stand in a VDOM, on a box that has several. Raises `CliError` for one that is not the administrator's."""
 
     def feed(self, line: str) -> Flow:
         """Run one more line of text in this session."""

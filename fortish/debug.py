@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MINUTES = 30  # how long debug stays on unless told (documented)
+CLI, CLI_LEVEL = "cli", 3  # the command line has a level from the start; so long it is not in `levels`
 
 
 @dataclass(slots=True)
@@ -29,6 +30,10 @@ class Debug:
     def level(self, daemon: str, now: float) -> int:
         """The level of a daemon: 0 when off or when its time is over."""
         return 0 if self.over(now) else self.levels.get(daemon, 0)
+
+    def cli(self, now: float) -> int:
+        """The level of the command line."""
+        return CLI_LEVEL if self.over(now) else self.levels.get(CLI, CLI_LEVEL)
 
     def over(self, now: float) -> bool:
         """Whether the time of debugging has run out."""

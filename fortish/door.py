@@ -99,7 +99,8 @@ class Administrator:
 class Appliance:
     """A box in its world. Time stands still but for what is waited for, and what `advance` lets pass.
 
-    `config`, `trust` and `files` are paths; `clock` is ISO 8601. Raises `UsageError`.
+    `config`, `trust`, `files` and `state` are paths; `clock` is ISO 8601. With `state`, what a call has committed is on
+    the disk when it returns. Raises `UsageError`.
     """
 
     def __init__(
@@ -111,6 +112,8 @@ class Appliance:
         hostname: str | None = None,
         trust: str | Path | None = None,
         files: str | Path | None = None,
+        capture: str | Path | None = None,
+        state: str | Path | None = None,
     ) -> None:
         self._options = Options(
             config=_path(config),
@@ -120,7 +123,9 @@ class Appliance:
             hostname=hostname,
             trust=_path(trust),
             files=_path(files),
+            capture=_path(capture),
             frozen=network != "real",
+            state=_path(state),
         )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fortish", daemon=True)
@@ -170,7 +175,7 @@ class Appliance:
     def close(self) -> None:
         """Stop the box and its world."""
         if self._thread.is_alive():
-            self.call(self.runtime.network.close())
+            self.call(self.runtime.close())
             self._stop()
 
     def _stop(self) -> None:

@@ -7,6 +7,7 @@ none: what it says goes nowhere, what it traces goes to every console that has d
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ from fortish import jobs
 from fortish.box import Box
 from fortish.clock import Clock
 from fortish.commands import DebugSwitch
-from fortish.errors import FortishError, Interrupted, LinkLost
-from fortish.steps import Ask, Compute, Exchange, Flow, Kind, Link, Request, Say, Step, Trace, Wait
+from fortish.errors import FortishError, Interrupted, LinkLost, StorageFault
+from fortish.steps import Announce, Ask, Compute, Exchange, Flow, Kind, Link, Request, Say, Step, Trace, Wait
 
 
 class Console(Protocol):
@@ -50,15 +51,42 @@ class Network(Protocol):
         """Close everything."""
 
 
+class Store(Protocol):
+    """Where what is committed survives."""
+
+    def begin(self) -> None:
+        """From now on commits are kept together. Raises `StorageFault`."""
+
+    def store(self) -> None:
+        """Keep them. Raises `StorageFault`; none of them is kept then."""
+
+    def close(self) -> None:
+        """Let others have it."""
+
+
 @dataclass(slots=True)
 class Runtime:
-    """What a box runs in: its network, its clock, every open console."""
+    """What a box runs in: its network, its clock, every open console, and where it is kept, if it is."""
 
     box: Box
     clock: Clock
     network: Network
     consoles: list[Console] = field(default_factory=list)
     wake: asyncio.Event | None = None
+    store: Store | None = None
+
+    async def close(self) -> None:
+        """Leave the network and let the state file go."""
+        try:
+            await self.network.close()
+        finally:
+            if self.store is not None:
+                self.store.close()
+
+    def keep(self) -> None:
+        """Store what the box remembers beside its configuration. What cannot be stored is tried again next time."""
+        with contextlib.suppress(StorageFault):
+            self.box.keep()
 
     def trace(self, daemon: str, line: str) -> None:
         """Print a debug line to every console that has debug on, if the daemon's level is not 0."""
@@ -70,13 +98,16 @@ class Runtime:
                 stamp = time.strftime("%Y-%m-%d %H:%M:%S ", time.gmtime(now)) if console.debug.timestamp else ""
                 console.trace(stamp + line)
 
-    async def settle(self, seconds: float = 60) -> None:
+    async def settle(self, seconds: float = 60, *, typing: bool = False) -> None:
         """Run the background work that falls due within `seconds`, in its order, moving a clock that can be moved.
 
-        For replay and the Python door, where nobody sits and waits.
+        For replay and the Python door, where nobody sits and waits. While a script is `typing`, work that is there for
+        somebody who does nothing is done only when it is due.
         """
         latest = self.clock.now() + seconds
-        while (job := jobs.next_job(self.box)) is not None and job.due <= latest:
+        while job := jobs.next_job(self.box, self.clock.now() if typing else latest):
+            if job.due > latest:
+                break
             self.clock.set(max(job.due, self.clock.now()))
             await drive(jobs.flow(self.box, job), self)
 
@@ -121,6 +152,7 @@ class Driving:
             for link in self.links:
                 await self.runtime.network.hang_up(link)
             self.runtime.clock.finish()
+            self.runtime.keep()
             self.runtime.changed()
 
     async def _steps(self) -> Any:
@@ -153,6 +185,10 @@ class Driving:
                 return None
             case Trace(daemon, line):
                 return self.runtime.trace(daemon, line)
+            case Announce(line):
+                for console in self.runtime.consoles:
+                    console.trace(line)
+                return None
             case Ask(question, kind):
                 return await self.console.ask(question, kind) if self.console is not None else "n"
             case Wait(seconds):

@@ -4,6 +4,7 @@
     ├── CliError          the administrator's: printed in the box's words, nothing has changed
     ├── UsageError        whoever called `fortish`: unusable arguments or input, exit status 2
     ├── PeerFault         the other end's: it answered, and the answer cannot be used
+    │   └── Deferred      it has not decided yet and asks to be asked again
     ├── LinkLost          the network's: no connection, or one that broke
     ├── StorageFault      the disk's: the journal could not keep a commit
     └── Interrupted       nobody's: Ctrl-C
@@ -46,6 +47,14 @@ class PeerFault(FortishError):
         super().__init__(reason)
         self.reason = reason
         self.evidence = evidence
+
+
+class Deferred(PeerFault):
+    """The peer asks to come back in `seconds` (202 or 503 with Retry-After): nothing is decided yet."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
 
 
 class LinkLost(FortishError):

@@ -32,6 +32,7 @@ OPTION = re.compile(r"^(administrator|dialect|firmware|network|clock|hostname|om
 # fmt: off
 MASKS: tuple[tuple[re.Pattern[str], str], ...] = tuple((re.compile(pattern), mask) for pattern, mask in (
     (r"\b(?:[0-9A-F]{2}:){15,}[0-9A-F]{2}\b",               "<key-id>"),
+    (r"SHA-256 fingerprint: [0-9A-F:]+",                    "SHA-256 fingerprint: <fingerprint>"),
     (r"^( +)(?:[0-9a-f]{2}:)*[0-9a-f]{2}$",                 r"\1<serial>"),
     (r"Serial Number: \d+ \(0x[0-9a-f]+\)",                 "Serial Number: <serial>"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {1,2}GMT",            "<time>"),
@@ -42,7 +43,9 @@ MASKS: tuple[tuple[re.Pattern[str], str], ...] = tuple((re.compile(pattern), mas
     (r"time=\d+\.\d ms",                                    "time=<ms> ms"),
     (r"min/avg/max = [\d.]+/[\d.]+/[\d.]+ ms",              "min/avg/max = <ms> ms"),
     (r"after \d+ (ms|milliseconds)",                        r"after <ms> \1"),
+    (r'(nonce|opaque)="[^"]*"',                             r'\1="<\1>"'),
     (r"ENC [A-Za-z0-9+/]{20,}={0,2}",                       "ENC <secret>"),
+    (r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",    "<uuid>"),
     (r"[A-Za-z0-9+/]{64}$",                                 "<base64>"),
     (r"^(-----BEGIN [A-Z ]+-----|set [a-z-]+ \"-----BEGIN [A-Z ]+-----)$", r"\1<base64>"),
 ))

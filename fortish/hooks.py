@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -11,8 +11,9 @@ from fortish import messages
 from fortish.cmdb.schema import Attribute, Choice, PathWords
 from fortish.cmdb.types import TYPES
 from fortish.commands import Arguments, Here, Run, Words
+from fortish.messages import Text
 from fortish.parse import complete_word
-from fortish.steps import Flow
+from fortish.steps import Flow, nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Hook:
     """A command: its words, what it is for, its positional parameters, of which the first `needs` must be given.
 
     On a box with VDOMs a command of the whole box (`global`) is not there inside a VDOM, and one of a VDOM (`vdom`) is
-    there only.
+    there only. One of the global tree (`tree`) is below `config global` only, and not on a box without VDOMs.
+    What is not `done` is a command of the box that fortish knows by name and refuses in words.
     """
 
     words: str
@@ -29,6 +31,7 @@ class Hook:
     parameters: tuple[Attribute, ...] = ()
     needs: int = 0
     where: str = "both"
+    done: bool = True
 
     @property
     def path(self) -> PathWords:
@@ -45,6 +48,23 @@ def table(*hooks: Hook) -> Table:
     if paths != sorted(paths) or len(set(paths)) != len(paths):
         raise ValueError("hooks stand sorted by their words, each once")
     return dict(zip(paths, hooks, strict=True))
+
+
+def with_known(done: Table, known: Iterable[str], where: Mapping[str, str]) -> Table:
+    """`done` and the commands that are only known by name, in order. What is done is done, whoever else names it.
+
+    `where` says by the first word where the latter are there; the others are everywhere.
+    """
+    names = {}
+    for words in known:
+        path = tuple(words.split())
+        names[path] = Hook(words, "Not in fortish.", _never, where=where.get(path[0], "both"), done=False)
+    return dict(sorted({**names, **done}.items()))
+
+
+def _never(here: Here, given: Arguments) -> Flow:
+    """What is not done never runs: `arguments` refuses it."""
+    return nothing()
 
 
 def later(module: str, name: str) -> Run:
@@ -69,6 +89,8 @@ SCOPES = {"multi": "global", "global": "global", "vdoms": "global", "vdom": "vdo
 
 
 def _there(hook: Hook, place: str) -> bool:
+    if hook.where == "tree":
+        return place == "global"
     return hook.where == "both" or SCOPES.get(place, hook.where) == hook.where
 
 
@@ -108,6 +130,8 @@ class _Alone:
 
 def arguments(hook: Hook, words: Words) -> Arguments:
     """The words behind a hook as its parameters; '' for one that is skipped. Raises `CliError`."""
+    if not hook.done:
+        raise messages.failed(-1, Text.NOT_IN_FORTISH(words=hook.words))
     if len(words) < hook.needs:
         raise messages.incomplete()
     if len(words) > len(hook.parameters):

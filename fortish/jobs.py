@@ -10,11 +10,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fortish.box import LOCAL, Box, Watch
-from fortish.cmdb.store import GLOBAL, Entry
-from fortish.steps import Flow
+from fortish.box import LOCAL, SYSTEM_GLOBAL, Box, Watch
+from fortish.cmdb.store import CFG_SAVE, GLOBAL, SINGLE, Entry
+from fortish.messages import Text
+from fortish.steps import Announce, Flow
 
 DAY = 86400.0  # seconds
+WARNING = 10  # seconds of box time from the warning to the undoing of unsaved changes (documented)
 SETTLE = 5.0  # seconds of box time between a commit and the first look at it (the guide states no delay)
 
 Kind = str
@@ -30,16 +32,22 @@ class Job:
     scope: str = GLOBAL
 
 
-def next_job(box: Box) -> Job | None:
-    """The job that falls due first, or None."""
-    return min(all_jobs(box), key=lambda job: job.due, default=None)
+def next_job(box: Box, idle: float = math.inf) -> Job | None:
+    """The job that falls due first, or None. What is done because nobody does anything counts up to `idle` only."""
+    known = (job for job in all_jobs(box) if job.due <= idle or job.kind not in IDLE)
+    return min(known, key=lambda job: job.due, default=None)
 
 
 def all_jobs(box: Box) -> Iterator[Job]:
-    """Every job that will fall due. A box has no local certificates from the factory."""
+    """Every job that will fall due."""
+    yield from _reverting(box)
+    for (scope, name), pending in box.pending.items():
+        if (scope, name) not in box.enrolling:
+            yield Job("poll", name, pending.due, scope)
     for scope in box.cmdb.scopes(LOCAL):
         for name, entry in box.cmdb.rows(scope, LOCAL).items():
-            if entry.values.get("enroll-protocol") != "est" or (scope, name) in box.enrolling:
+            kept = scope, name
+            if entry.values.get("enroll-protocol") != "est" or kept in box.enrolling or kept in box.pending:
                 continue
             watch = box.watches.setdefault((scope, name), Watch(box.clock.now()))
             yield from _jobs_of(scope, name, entry, watch)
@@ -58,6 +66,17 @@ def _jobs_of(scope: str, name: str, entry: Entry, watch: Watch) -> Iterator[Job]
             # N >= whole days left, from the first second at which fewer than N + 1 whole days are left.
             due = max(math.floor(expiry - (days + 1) * DAY) + 1, watch.since + SETTLE)
             yield Job(kind, name, due if done is None or done < watch.since else max(due, done + DAY), scope)
+
+
+def _reverting(box: Box) -> Iterator[Job]:
+    """With `cfg-save revert`, what is not saved in time is undone; everybody is warned of it first."""
+    since = box.unsaved_since
+    if since is None or not box.cmdb.unsafe or box.cmdb.value(GLOBAL, SYSTEM_GLOBAL, SINGLE, CFG_SAVE) != "revert":
+        return
+    due = since + box.cmdb.value(GLOBAL, SYSTEM_GLOBAL, SINGLE, "cfg-revert-timeout")
+    if not box.warned:
+        yield Job("revert-warning", "", due - WARNING)
+    yield Job("revert", "", due)
 
 
 def _expiry(text: str) -> float | None:
@@ -85,13 +104,16 @@ def flow(box: Box, job: Job) -> Flow:
 def renew(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     """Renew a certificate; tried once a day at most until it succeeds."""
     from fortish.est.authorities import EnrollFault
-    from fortish.est.enroll import est_simple_reenroll
+    from fortish.est.enroll import Waiting, est_simple_reenroll
+    from fortish.est.pending import keep_renewal
 
     watch = box.watches.setdefault((scope, name), Watch(box.clock.now()))
     watch.tried, watch.attempts = box.clock.now(), watch.attempts + 1
     box.enrolling.add((scope, name))
     try:
         yield from est_simple_reenroll(box, name, scope)
+    except Waiting as waiting:
+        keep_renewal(box, (scope, name), waiting)
     except EnrollFault as fault:
         box.log(41990, name=name, **{"cert-type": "local"}, method="EST", status="failure", reason=fault.reason)
     else:
@@ -102,6 +124,28 @@ def renew(box: Box, name: str, scope: str = GLOBAL) -> Flow:
         box.enrolling.discard((scope, name))
 
 
+def poll(box: Box, name: str, scope: str = GLOBAL) -> Flow:
+    """Ask an EST server again that had not decided."""
+    from fortish.est.authorities import EnrollFault
+    from fortish.est.enroll import Waiting
+    from fortish.est.pending import resume
+
+    kept = scope, name
+    fields = {"name": name, "cert-type": "local", "method": "EST"}
+    box.enrolling.add(kept)
+    try:
+        yield from resume(box, kept)
+    except Waiting:
+        return
+    except EnrollFault as fault:
+        box.log(41990, **fields, status="failure", reason=fault.reason)
+    else:
+        box.log(41987, **fields, status="success")
+    finally:
+        box.enrolling.discard(kept)
+    box.pending.pop(kept, None)
+
+
 def warn(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     """Write an event that a certificate will be renewed soon; once a day."""
     box.watches.setdefault((scope, name), Watch(box.clock.now())).warned = box.clock.now()
@@ -110,5 +154,18 @@ def warn(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     yield from ()
 
 
+def revert(box: Box, name: str, scope: str = GLOBAL) -> Flow:
+    """Nobody has saved: back to what is saved."""
+    box.cmdb.revert()
+    yield from ()
+
+
+def warn_of_revert(box: Box, name: str, scope: str = GLOBAL) -> Flow:
+    """Tell everybody that unsaved changes are about to be undone."""
+    box.warned = True
+    yield Announce(Text.REVERT_WARNING(seconds=WARNING))
+
+
 # By kind; sorted.
-FLOWS = {"renew": renew, "warn": warn}
+FLOWS = {"poll": poll, "renew": renew, "revert": revert, "revert-warning": warn_of_revert, "warn": warn}
+IDLE = frozenset({"revert", "revert-warning"})  # what is done because nobody does anything

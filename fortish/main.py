@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fortish import __version__
-from fortish.errors import UsageError
+from fortish.errors import StorageFault, UsageError
 
 if TYPE_CHECKING:
     from fortish.boot import Options
+    from fortish.drive import Runtime
 
-COMMANDS = ("shell", "replay", "check", "demo", "responder")
+COMMANDS = ("shell", "replay", "check", "demo", "responder", "est-check")
 DESCRIPTION = "A FortiOS-style configuration shell that really enrolls its certificates over EST (RFC 7030)."
 
 
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"fortish: {error}", file=sys.stderr)
         return 2
+    except StorageFault as fault:
+        print(f"fortish: {fault.reason}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -70,6 +74,15 @@ def _parser() -> argparse.ArgumentParser:
     _responder_arguments(
         _command(commands, "responder", responder, "the lab's EST server for any EST client", "fortish responder")
     )
+    _est_check_arguments(
+        _command(
+            commands,
+            "est-check",
+            est_check,
+            "walk through an EST server as the box would, and judge it",
+            "fortish est-check https://est.example.com --trust ca.pem --user alice",
+        )
+    )
     return parser
 
 
@@ -86,6 +99,7 @@ def _command(
 def _box_arguments(parser: argparse.ArgumentParser) -> None:
     box = parser.add_argument_group("the box")
     box.add_argument("--config", type=Path, metavar="FILE", help="start from a backup")
+    box.add_argument("--state", type=Path, metavar="PATH", help="keep what is committed in this file (SQLite)")
     box.add_argument(
         "--network", choices=("lab", "real", "none"), default="lab", help="default: lab, the embedded world"
     )
@@ -94,10 +108,12 @@ def _box_arguments(parser: argparse.ArgumentParser) -> None:
     box.add_argument("--hostname", metavar="NAME", help="host name of the box")
     box.add_argument("--trust", type=Path, metavar="FILE", help="CA certificates for the box's store")
     box.add_argument("--files", type=Path, metavar="DIR", help="folder behind the lab's TFTP server")
+    box.add_argument("--capture", type=Path, metavar="DIR", help="keep each EST exchange there, raw and decoded")
 
 
 def _shell_arguments(parser: argparse.ArgumentParser) -> None:
     _box_arguments(parser)
+    parser.add_argument("--assist", action="store_true", help="a learner's shell: menu, colours, status line")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the configuration there at the end")
 
 
@@ -123,8 +139,17 @@ def _check_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _responder_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:8443", help="default: 127.0.0.1:8443")
-    parser.add_argument("--policy", type=Path, metavar="FILE", help="accounts, labels, faults (TOML)")
-    parser.add_argument("--ca-dir", type=Path, metavar="DIR", help="keep the CA there and write cacert.pem")
+    parser.add_argument("--policy", type=Path, metavar="FILE", help="accounts, labels, CAs, approval, faults (TOML)")
+    parser.add_argument("--ca-dir", type=Path, metavar="DIR", help="keep keys, serials, CRL, requests there")
+
+
+def _est_check_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", help="https://host[:port]")
+    parser.add_argument("--trust", type=Path, metavar="FILE", help="CA certificates that the server must chain to")
+    parser.add_argument("--user", metavar="U", help="user for HTTP; the password is asked for, or FORTISH_PASSWORD")
+    parser.add_argument("--label", default="", metavar="L", help="path segment of the EST URLs")
+    parser.add_argument("--format", choices=("text", "json", "junit"), default="text")
+    parser.add_argument("--network", choices=("lab", "real"), default="real", help="default: real")
 
 
 def _list_firmwares() -> int:
@@ -146,7 +171,9 @@ def _options(given: argparse.Namespace, *, frozen: bool) -> Options:
         hostname=given.hostname,
         trust=given.trust,
         files=given.files,
+        capture=given.capture,
         frozen=frozen,
+        state=given.state,
     )
 
 
@@ -164,14 +191,17 @@ async def _shell(given: argparse.Namespace) -> int:
     from fortish.shell import interact
 
     runtime = boot(_options(given, frozen=False))
+    _warn(runtime, given)
     session = Session(runtime.box)
     try:
-        status: int = await interact(runtime, session, history=_history())
+        status: int = await interact(runtime, session, history=_history(), assist=given.assist)
         if given.save is not None:
             save(runtime.box, given.save)
+        if runtime.store is not None and runtime.box.cmdb.unsafe:
+            print(f"fortish: warning: {given.state}: changes were not saved ('execute cfg save')", file=sys.stderr)
         return status
     finally:
-        await runtime.network.close()
+        await runtime.close()
 
 
 def _history() -> Path | None:
@@ -182,6 +212,14 @@ def _history() -> Path | None:
     except OSError:
         return None
     return Path(root, "fortish", "history")
+
+
+def _warn(runtime: Runtime, given: argparse.Namespace) -> None:
+    """Say how much of a backup was not understood."""
+    if count := len(runtime.box.config_errors):
+        lines = "a line was" if count == 1 else f"{count} lines were"
+        where = "'diagnose debug config-error-log read' shows them"
+        print(f"fortish: warning: {given.config}: {lines} not understood; {where}", file=sys.stderr)
 
 
 def save(box: Any, path: Path) -> None:
@@ -216,10 +254,11 @@ async def _replay(given: argparse.Namespace) -> int:
     if given.lines:
         sources.append(("-c", "", [Typed(number, line) for number, line in enumerate(given.lines, 1)]))
     runtime = boot(_options(given, frozen=given.network != "real"))
+    _warn(runtime, given)
     session = Session(runtime.box)
     session.editor.keep_unknown = given.keep_unknown
     write: Callable[[str], object] = _nothing if given.quiet else sys.stdout.write
-    player = Player(runtime, session, write, yes=given.yes, stop=given.stop_on_error)
+    player = Player(runtime, session, write, yes=given.yes, stop=given.stop_on_error, store=runtime.store)
     gc.disable()  # a replay makes values, not cycles
     try:
         with _progress(given.progress, sum(len(lines) for _, _, lines in sources)) as advance:
@@ -227,13 +266,17 @@ async def _replay(given: argparse.Namespace) -> int:
                 with restoring(runtime.box, text):
                     await player.play(lines, advance)
                 player.finish()
+                player.stored()
                 if player.failures and given.stop_on_error:
                     break
         await player.settle()
         if given.save is not None:
             save(runtime.box, given.save)
     finally:
-        await runtime.network.close()
+        try:
+            player.stored()  # Ctrl-C, too: what was done is kept and shown
+        finally:
+            await runtime.close()
     for failure in player.failures if given.quiet else ():
         print(f"{failure.file}:{failure.number}: {failure.message}")
     return 1 if player.failures else 0
@@ -304,62 +347,41 @@ def demo(given: argparse.Namespace) -> int:
     return asyncio.run(play(given.example, sys.stdout.write))
 
 
+def est_check(given: argparse.Namespace) -> int:
+    """An EST server judged."""
+    from fortish.estcheck import check, failures, report
+
+    credentials = None if given.user is None else (given.user, _password())
+    verdicts = asyncio.run(
+        check(given.url, trust=given.trust, label=given.label, credentials=credentials, network=given.network)
+    )
+    print(report(given.url, verdicts, given.format))
+    return 1 if failures(verdicts) else 0
+
+
+def _password() -> str:
+    """A password that stands on no command line."""
+    given = os.environ.get("FORTISH_PASSWORD")
+    if given is None:
+        from getpass import getpass
+
+        given = getpass("Password: ")
+    return given
+
+
 def responder(given: argparse.Namespace) -> int:
     """The lab's EST server."""
-    return asyncio.run(_responder(given))
-
-
-async def _responder(given: argparse.Namespace) -> int:
-    import time
-
-    from fortish.network.listen import listen
-    from fortish.responder.banner import banner
-
-    host, _, port = given.listen.rpartition(":")
-    host = host.strip("[]")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"--listen {given.listen}: not HOST:PORT")
-    state, ca_file = _responder_state(given)
-    if host not in ("localhost", "::1") and not host.startswith("127."):
-        print(f"fortish: warning: {host} can be reached by others; this CA is for labs only", file=sys.stderr)
-    names = ("testrfc7030.com", "localhost", "127.0.0.1", "::1", host)
-    try:
-        listener = await listen(
-            state, host, int(port), names=tuple(dict.fromkeys(names)), clock=time.time, client_certificate="optional"
-        )
-    except OSError as error:
-        raise UsageError(f"--listen {given.listen}: {error.strerror or error}") from None
-    shown = f"[{host}]" if ":" in host else host
-    print("\n".join(banner([f"https://{shown}:{listener.port}"], state.authority, state.policy, ca_file)), flush=True)
-    try:
-        await asyncio.Event().wait()
-    finally:
-        await listener.close()
-    return 0
-
-
-def _responder_state(given: argparse.Namespace) -> tuple[Any, Path | None]:
-    """The responder that the arguments ask for, and where its CA certificate is."""
-    from datetime import UTC, datetime
-
     from fortish.boot import read_text
-    from fortish.responder.authority import CERTIFICATE_FILE, Authority, reserve_serials
-    from fortish.responder.policy import Policy
-    from fortish.responder.state import Responder
+    from fortish.estserver import responder_for, serve
 
+    text = read_text(given.policy) if given.policy else None
     try:
-        policy = Policy.from_toml(read_text(given.policy)) if given.policy else Policy()
+        state, ca_file = responder_for(text, given.ca_dir)
     except UsageError as error:
-        raise UsageError(f"--policy {given.policy}: {error}") from None
-    if given.ca_dir is None:
-        return Responder(Authority.fresh(datetime.now(UTC)), policy), None
-    if (given.ca_dir / CERTIFICATE_FILE).exists():
-        authority = Authority.load(given.ca_dir)
-    else:
-        authority = Authority.fresh(datetime.now(UTC))
-        authority.save(given.ca_dir)
-    state = Responder(authority, policy, next_serial=reserve_serials(given.ca_dir))
-    return state, given.ca_dir / CERTIFICATE_FILE
+        policy = f"--policy {given.policy}: " if str(error).startswith("policy") else ""
+        raise UsageError(f"{policy}{error}") from None
+    asyncio.run(serve(given.listen, state, ca_file))
+    return 0
 
 
 if __name__ == "__main__":

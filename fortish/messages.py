@@ -50,11 +50,26 @@ class Text(Enum):
     BAD_NETMASK           = D, "invalid netmask."
     BAD_MAC               = I, "invalid mac address"
     BAD_DOMAIN            = D, "domain name is not valid."
+    NAME_CONFLICT         = D, "Name '{name}' conflict: 'address' and 'address group' cannot be the same name."
+    OVERLAP               = D, "Subnets overlap between '{name}' with primary IP of '{other}'"
+    ZERO_ADDRESS          = D, "IP address can not be 0"
+    BAD_ACCESS_KEY        = D, ("Provided string is not an EMS Cloud access key...\n"
+                                "(Length should be {size}, provided string length is {length})")
+    TOO_MANY              = D, "Too many {name} entries. Maximum number of entries: {limit};"
+    ATTRIBUTE_OPERATOR    = D, "attribute set operator error, {code}, discard the setting"
     # refused at next and end
     EMPTY                 = D, "node_check_object fail! for {name} is empty."
     MUST_BE_SET           = D, "Attribute '{name}' MUST be set."
     SET_OPERATOR          = D, "object set operator error, {code} discard the setting"
     CHECK_OPERATOR        = D, "object check operator error, {code}, discard the setting"
+    END_BEFORE_START      = D, "end-ip must be greater than start-ip"
+    PORTS_EMPTY           = D, "TCP/UDP/SCTP portrange cannot all be empty."
+    SAME_ACCESS_KEY       = D, ("Cannot configure two duplicate FortiCloud EMS."
+                                " Global EMS entry '{key}' has the same access key{empty}.")
+    FULL                  = D, "Command fail. Return code {code} (reached the maximum number of entries)"
+    TUNNEL_DELETE         = D, "A tunnel interface cannot be deleted directly."
+    DELETE_UNSET          = D, "command_cli_delete:6672 delete table entry {key} unset oper error ret={code}"
+    VIP_MOVE              = D, "VIP entry cannot be moved when central-nat is disabled."
     IN_USE                = D, "The entry is used by other {count} entries"
     DUPLICATE             = I, "duplicate entry exists: {key}"
     NOT_STORED            = O, "The configuration could not be stored: {reason}"
@@ -149,6 +164,17 @@ class Text(Enum):
     # EST on the console
     EST_FAILED            = O, "Certificate enrollment over EST failed: {reason}"
     EST_CA_FAILED         = O, "CA certificate import over EST failed: {reason}"
+    EST_WAITS             = O, ("The EST server has not decided yet: it is asked again in {seconds} seconds, in the"
+                                " background.")
+    EST_PENDING           = O, "A request for '{name}' waits for the EST server, which is asked in {seconds} seconds."
+    EST_UNKNOWN_CA        = O, ("The EST server cannot be verified: {reason}\nIt presents this CA certificate:\n"
+                                "  Subject:             {subject}\n  SHA-256 fingerprint: {fingerprint}\n"
+                                "Trust it and import it?\nDo you want to continue? (y/n)")
+    WATCHED_ROW           = O, ("cert: {name}, range: {scope}, protocol: {protocol}, days left: {left},"
+                                " auto-regenerate-days: {days}, next renewal: {due}")
+    WATCHED_NONE          = O, "No certificate renews by itself."
+    PENDING_ROW           = O, "cert: {name}, range: {scope}, requests sent: {attempts}, next in {seconds} seconds"
+    PENDING_NONE          = O, "No request waits for an EST server."
     EST_BUSY              = O, "An enrollment of '{name}' is already running."
     EST_NOT_CONFIGURED    = O, "Certificate '{name}' was not enrolled over EST: it has no est-server."
     EST_NO_KEY            = O, "The private key of '{name}' cannot be read: {reason}"
@@ -158,9 +184,46 @@ class Text(Enum):
     BAD_SAN               = O, "Bad subject alternative name: {reason}"
     NO_CA                 = I, "CA certificate '{name}' does not exist."
     NO_CLIENT_CERT        = I, "Local certificate '{name}' does not exist."
-    NO_SRP                = O, "TLS-SRP is not supported yet: leave out the TLS-SRP user and password."
-    NO_SRP_RENEWAL        = O, "TLS-SRP is not supported yet, and the certificate has est-srp settings"
+    SRP_EXTRA             = O, 'TLS-SRP needs an extra that is not installed: pip install "fortish[srp]"'
+    SRP_HALF              = O, "TLS-SRP needs both a user name and a password"
+    SRP_OR_CERT           = O, "TLS-SRP shows no certificate: give a TLS-SRP user or a client certificate, not both"
     NO_SOURCE             = O, "Source IP {address} is not an address of this box's interfaces."
+    # saving and starting
+    PLEASE_WAIT           = D, "Please wait..."
+    CONNECT_TFTP          = I, "Connect to tftp server {server} ..."
+    TFTP_SENT             = D, "#\nSend config file to tftp server OK."
+    TFTP_SEND_FAILED      = I, "Send config file to tftp server via vdom {vdom} failed."
+    FLASH_SAVED           = D, "Config backed up to flash disk done."
+    RESTORE_QUESTION      = D, ("This operation will overwrite the current setting and could possibly reboot the"
+                                " system!\nDo you want to continue? (y/n)")
+    TFTP_GOT              = D, "Get config file from tftp server OK."
+    TFTP_GET_FAILED       = I, "Can not get config file from tftp server via vdom {vdom}. Err code: {code}."
+    FLASH_GOT             = D, "Get config from local disk OK."
+    FILE_CHECKED          = D, "File check OK."
+    BAD_CONFIGURATION     = O, "This file is no whole configuration: {reason}."
+    NO_HEADER             = O, "it does not begin with #config-version="
+    CUT_OFF               = O, "it ends inside a block"
+    NO_REVISION           = O, "There is no revision {number}."
+    LAST_FIRMWARE         = D, "Last Firmware Version: {firmware}"
+    REVISION_HEAD         = D, "ID TIME                   ADMIN                \tFIRMWARE VERSION     \tCOMMENT"
+    REVISION              = D, "{number:>2} {time:<22} {administrator:<20} \t{firmware:<20} \t{comment}"
+    REBOOT_QUESTION       = D, "This operation will reboot the system !\nDo you want to continue? (y/n)"
+    REBOOTING             = I, "System is rebooting..."
+    SHUTDOWN_QUESTION     = D, "This operation will shutdown the system !\nDo you want to continue? (y/n)"
+    SHUTTING_DOWN         = I, "System is shutting down..."
+    RESET_QUESTION        = D, ("This operation will reset the system to factory default!\n"
+                                "Do you want to continue? (y/n)")
+    RESETTING             = D, "System is resetting to factory default..."
+    GOING_DOWN            = D, "The system is going down NOW !!"
+    CFG_SAVED             = I, "config saved."
+    CFG_NOTHING_TO_SAVE   = I, "no config to be saved."
+    CFG_RELOADED          = I, "configs reloaded. system will reboot."
+    CFG_NOTHING_TO_RELOAD = I, "no config to be reloaded."
+    REVERT_WARNING        = D, "System will reboot if no input is received in the next {seconds} seconds..."
+    CONFIG_ERROR          = D, ">>>  {words} @ {where}:{kind} (error {code})"
+    LOGGED_PARSE_ERROR    = D, "command parse error"
+    LOGGED_VALUE_ERROR    = I, "value parse error"
+    LOGGED_FAILED         = D, "failed command"
     # debug
     DEBUG_ON_FOR          = D, "Debug messages will be on for {minutes} minutes."
     DEBUG_ON_UNLIMITED    = D, "Debug messages will be on for unlimited time."
@@ -172,7 +235,66 @@ class Text(Enum):
     INFO_TIMESTAMP        = I, "console timestamp:      {state}"
     INFO_USER_LOG         = I, "console no user log message:    disable"
     INFO_DAEMON           = I, "{daemon} debug level:        {level} (0x{bits:x})"
-    INFO_CLI              = I, "CLI debug level:        3"
+    INFO_CLI              = I, "CLI debug level:        {level}"
+    # system commands
+    BATCH_START           = I, "Enter batch mode..."
+    BATCH_END             = I, "Exit and run batch commands..."
+    BATCH_RUNNING         = I, "batch mode is running."
+    BATCH_STOPPED         = I, "batch mode is stopped."
+    BATCH_STARTED         = O, "Batch mode has been started already."
+    BATCH_NOT_STARTED     = O, "Batch mode has not been started."
+    BATCH_LOG             = D, "{code}: {line}"
+    CURRENT_VDOM          = D, "current vdom={name}:{number}"
+    PING_OPTIONS          = I, ("Ping Options:\n"
+                                "\tRepeat Count: {repeat_count}\n"
+                                "\tData Size: {data_size}\n"
+                                "\tTimeout: {timeout}\n"
+                                "\tInterval: {interval}\n"
+                                "\tInterface: {interface}\n"
+                                "\tTTL: {ttl}\n"
+                                "\tTOS: {tos}\n"
+                                "\tDF bit: {df_bit}\n"
+                                "\tSource Address: {source}\n"
+                                "\tPattern: {pattern}\n"
+                                "\tPattern Size in Bytes: {pattern_size}\n"
+                                "\tValidate Reply: {validate_reply}\n"
+                                "\tAdaptive Ping: {adaptive_ping}")
+    NO_INTERFACE_IP       = O, "Interface {name} has no address to send from."
+    BAD_PATTERN           = O, "A pattern is made of hexadecimal digits."
+    TRACEROUTE_HEADER     = D, ("traceroute to {host} ({address}), {hops} hops max, {probes} probe packets per hop,"
+                                " {size} byte packets")
+    TRACEROUTE_ROW        = I, "{hops:2d} {replies}"
+    TRACEROUTE_ROUTER     = I, " {address}"
+    TRACEROUTE_TIME       = I, "  {time:.3f} ms"
+    TRACEROUTE_SILENT     = I, " *"
+    TRACEROUTE_NOT        = O, "This host does not let fortish trace a route ({reason})."
+    TRACEROUTE_LINUX      = O, "only Linux hands on what routers answer"
+    HARDWARE              = D, "== [onboard]"
+    HARDWARE_PORT         = D, "\t==[{name}]"
+    HARDWARE_ROW          = D, "\t\t{label}: {value}"
+    CPU_STATES            = D, ("{cpu} states: {user}% user {system}% system 0% nice {idle}% idle 0% iowait 0% irq"
+                                " 0% softirq")
+    MEMORY                = D, ("Memory: {total}k total, {used}k used ({used_share:.1f}%), {free}k free"
+                                " ({free_share:.1f}%), {freeable}k freeable ({freeable_share:.1f}%)")
+    NO_TRAFFIC            = D, ("Average network usage: 0 / 0 kbps in 1 minute, 0 / 0 kbps in 10 minutes,"
+                                " 0 / 0 kbps in 30 minutes\n"
+                                "Average sessions: 0 sessions in 1 minute, 0 sessions in 10 minutes,"
+                                " 0 sessions in 30 minutes\n"
+                                "Average session setup rate: 0 sessions per second in last 1 minute,"
+                                " 0 sessions per second in last 10 minutes,"
+                                " 0 sessions per second in last 30 minutes\n"
+                                "Virus caught: 0 total in 1 minute\n"
+                                "IPS attacks blocked: 0 total in 1 minute")
+    UPTIME                = D, "Uptime: {days} days,  {hours} hours,  {minutes} minutes"
+    VD_LIST               = I, "list virtual firewall info:"
+    VD_ROW                = I, "name={name}/{name} index={number} enabled"
+    USED_BY_TABLE         = I, "entry used by table {path}:{key_name} '{key}'"
+    USED_BY_SINGLETON     = I, "entry used by complex {path}:{attribute}"
+    USED_BY_CHILD         = I, ("entry used by child table {child}:{attribute} '{name}'"
+                                " of table {path}:{key_name} '{key}'")
+    USED_BY_INNER         = I, "entry used by child table {child}:{attribute} '{name}' of complex {path}"
+    CLI_LEVEL             = D, "Cli debug level is {level}"
+    CLI_COMMIT            = I, "0: {line}"
     # login
     LOGIN                 = D, "{hostname} login: "
     PASSWORD              = D, "Password: "
@@ -186,8 +308,8 @@ class Text(Enum):
     PASSWORD_EMPTY        = O, "The new password cannot be empty."
     WELCOME               = D, "Welcome!"
     ACCEPT                = D, "(Press 'a' to accept):"
-    PRE_LOGIN             = O, "This box may be used by its administrators only. What is done here may be recorded."
-    POST_LOGIN            = O, "You are logged in to a box that others may depend on. What you do may be recorded."
+    PRE_LOGIN             = O, "This box is for its administrators only. What is done here may be recorded."
+    POST_LOGIN            = O, "You are logged in. What is done here may be recorded."
     TIMEOUT               = D, "Timeout"
     # help
     HELP_CONFIG           = D, "Configure object."
@@ -234,6 +356,7 @@ class Text(Enum):
     HELP_DEFAULT          = D, " (default = <{value}>)."
     HELP_RANGE            = D, "{help} ({low}-{high})."
     HELP_ENTER            = D, " <Enter>"
+    HELP_OPTIONAL         = D, "<Enter>|{word}"
     MORE                  = D, "--More-- "
     INTERRUPTED           = O, "^C"
     NOT_SAVED             = O, "not saved: {places}"
@@ -273,6 +396,12 @@ def incomplete() -> CliError:
     return CliError(("", Text.INCOMPLETE(), Text.RETURN_CODE(code=-160)), -160)
 
 
-def value_error(value: str, code: int, *reasons: str) -> CliError:
-    """A value is refused at `set`: reasons, a blank line, the value, the code."""
-    return CliError((*reasons, "", Text.VALUE_ERROR(value=value), Text.RETURN_CODE(code=code)), code, value)
+def value_error(value: str, code: int, *reasons: str, blank: bool = True) -> CliError:
+    """A value is refused at `set`: reasons, a blank line (some checks print none), the value, the code."""
+    lines = (*reasons, *([""] if blank else []), Text.VALUE_ERROR(value=value))
+    return CliError((*lines, Text.RETURN_CODE(code=code)), code, value)
+
+
+def discarded(reason: str, operator: Text, code: int, printed: int = 1) -> CliError:
+    """An entry is refused at `next` or `end`: the reason, the operator's line with the code, and what is `printed`."""
+    return CliError((reason, operator(code=code), Text.RETURN_CODE(code=printed)), code)

@@ -86,6 +86,20 @@ def _word() -> re.Pattern[str]:
     return re.compile(terminal.pattern.to_regexp())
 
 
+def joined(text: str) -> str:
+    """A line without the backslashes at line ends that continue it; in quotes they are data."""
+    if "\\\n" in text or "\\\r\n" in text:
+        return _JOINED.sub(lambda m: m.group(1) or "", text)
+    return text
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where each word of a line stands, by the grammar's WORD; in the last one a quote may still be open."""
+    still = open_quote(text)
+    closed = text + still if still in ('"', "'") else text
+    return [(found.start(), min(found.end(), len(text))) for found in _word().finditer(closed)]
+
+
 def complete_word(typed: str, choices: Iterable[str]) -> list[str]:
     """The choices that `typed` stands for: itself if it is one, else all it begins."""
     known = list(choices)
@@ -124,8 +138,7 @@ def parse(line: str, legal: Iterable[str] | None = None) -> Command | None:
     text = line.lstrip(BLANK)
     if not text or text[0] == "#":
         return None
-    if "\\\n" in text or "\\\r\n" in text:
-        text = _JOINED.sub(lambda m: m.group(1) or "", text)
+    text = joined(text)
     words = _word().findall(text)
     if not words or not text.startswith(words[0]):  # it begins with a quote that never ends
         raise _unmatched(text)

@@ -5,17 +5,23 @@ The same player serves `fortish replay`, the golden transcripts, the demonstrati
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from fortish import screen
+from fortish.access import ADMIN, FACTORY
+from fortish.cmdb.store import GLOBAL
 from fortish.commands import DebugSwitch
-from fortish.drive import Driving, Runtime
+from fortish.drive import Driving, Runtime, Store
+from fortish.errors import StorageFault
 from fortish.session import Session
 from fortish.steps import Kind
 
 SETTLE = 60.0  # seconds of box time: background work due by then runs before the next line at the root prompt
+GROUP_LINES, GROUP_SECONDS = 500, 0.2  # of a group: lines at most, seconds of real time
+ALONE = ("alias", "diagnose", "execute", "sudo")  # verbs that are no part of a group
 AGAIN = ("logout", "reboot")  # how a session may end after which the same administrator logs in again
 Write = Callable[[str], object]
 
@@ -28,6 +34,53 @@ class Failure:
     number: int
     line: str
     message: str
+
+
+class Group:
+    """Lines whose commits are stored together. What they print is held back until they are.
+
+    A line that may wait for the network, or do things that cannot be undone, is no part of a group.
+    """
+
+    def __init__(self, store: Store, write: Write) -> None:
+        self._store, self._write = store, write
+        self._held: list[str] = []
+        self._from: tuple[str, int] | None = None  # where the open group began
+        self._to = ("", 0)
+        self._lines, self._began = 0, 0.0
+
+    def write(self, text: str) -> None:
+        """Print, now or when the group is stored."""
+        if self._from is None:
+            self._write(text)
+        else:
+            self._held.append(text)
+
+    def before(self, file: str, number: int, *, alone: bool) -> None:
+        """A line is about to be typed. Raises `StorageFault`."""
+        if self._from is not None and (
+            alone or self._lines >= GROUP_LINES or time.monotonic() - self._began > GROUP_SECONDS
+        ):
+            self.close()
+        if self._from is None and not alone:
+            self._store.begin()
+            self._from, self._lines, self._began = (file, number), 0, time.monotonic()
+        self._to = file, number
+        self._lines += 1
+
+    def close(self) -> None:
+        """Store the group and print what it held back. Raises `StorageFault` that names its lines."""
+        if self._from is None:
+            return
+        begin, self._from = self._from, None
+        held, self._held = "".join(self._held), []
+        try:
+            self._store.store()
+        except StorageFault as fault:
+            file, number = self._to
+            there = str(number) if file == begin[0] else f"{file}:{number}"
+            raise StorageFault(f"{begin[0]}:{begin[1]} to {there}: not stored: {fault.reason}") from None
+        self._write(held)
 
 
 class Page:
@@ -102,7 +155,10 @@ def _split(text: str) -> list[str]:
 
 @dataclass(slots=True)
 class Player:
-    """Plays lines into one session. `tick` seconds pass on the box for each line typed (tests freeze the rest)."""
+    """Plays lines into one session. `tick` seconds pass on the box for each line typed (tests freeze the rest).
+
+    With a `store`, lines are stored in groups and shown when they are; without one each commit is stored by itself.
+    """
 
     runtime: Runtime
     session: Session
@@ -111,12 +167,17 @@ class Player:
     stop: bool = False
     tick: float = 0.0
     echo: bool = True
+    store: Store | None = None
     file: str = "-"
     failures: list[Failure] = field(default_factory=list)
     page: Page = field(init=False)
+    _group: Group | None = None
     _last: tuple[int, str] = (0, "")
 
     def __post_init__(self) -> None:
+        if self.store is not None:
+            self._group = Group(self.store, self.write)
+            self.write = self._group.write
         self.page = Page(self.session, self.write)
         self.runtime.consoles.append(self.page)
 
@@ -135,8 +196,17 @@ class Player:
                 progress(1)
 
     async def settle(self) -> None:
-        """The end of the input: what falls due soon is done, wherever the administrator stands."""
+        """The end of the input: what falls due soon is done, wherever the administrator stands.
+
+        Raises `StorageFault` if the last lines cannot be stored.
+        """
+        self.stored()
         await self.runtime.settle(SETTLE)
+
+    def stored(self) -> None:
+        """What was typed so far is stored, and shown. Raises `StorageFault`."""
+        if self._group is not None:
+            self._group.close()
 
     def finish(self) -> None:
         """A file ends: a quote that is still open in it is a failure, and does not go on in the next one."""
@@ -151,6 +221,8 @@ class Player:
         before = len(self.failures)
         page = self.page
         self._last = typed.number, typed.text
+        if self._group is not None:
+            self._group.before(self.file, typed.number, alone=self._alone(typed.text))
         if self.echo:
             self.write(f"{self.session.prompt}{typed.text}".rstrip(" ") + "\n")
         page.lines, page.interrupt = 0, typed.interrupt
@@ -161,14 +233,24 @@ class Player:
         await page.driving.run()
         page.driving = None
         if self.session.left in AGAIN:
-            self.session.log_in(self.session.administrator)
+            self._log_in_again()
         if failure := self.session.failure:
             self._fail(typed, " ".join(line for line in failure.lines if line))
         if self.session.at_root:
-            await self.runtime.settle(SETTLE)
+            await self.runtime.settle(SETTLE, typing=True)
         if self.echo and not self.session.waiting:
             self.write("\n")
         return len(self.failures) == before
+
+    def _log_in_again(self) -> None:
+        """The same administrator, or the one that every box has."""
+        name = self.session.administrator
+        self.session.log_in(name if self.session.box.cmdb.entry(GLOBAL, ADMIN, name) is not None else FACTORY)
+
+    def _alone(self, line: str) -> bool:
+        """Whether a line is stored by itself: it may be one of those verbs, abbreviated."""
+        word = line.split(maxsplit=1)[:1]
+        return bool(word) and not self.session.waiting and any(verb.startswith(word[0]) for verb in ALONE)
 
     def _answer(self, typed: Typed, given: deque[str], queue: deque[Typed], kind: Kind) -> str:
         """An answer from the screen copy; or the next line if it is exactly y or n; else n, which is a failure."""

@@ -21,11 +21,13 @@ from fortish.cmdb.editor import CONFIGURES, READS, Editor, resolve_path
 from fortish.cmdb.schema import Table, View
 from fortish.cmdb.store import GLOBAL, ROOT, Rows
 from fortish.cmdb.unknown import words as as_text
+from fortish.cmdb.vdoms import PLACES
 from fortish.cmdb.working import check_key
-from fortish.debug import ConsoleDebug
+from fortish.debug import CLI, ConsoleDebug
+from fortish.diagnose import commits
 from fortish.errors import CliError, FortishError
 from fortish.messages import Text
-from fortish.parse import LineJoiner, complete_word, parse
+from fortish.parse import BLANK, LineJoiner, complete_word, parse
 from fortish.steps import Ask, Flow, Say
 
 CONTINUED = "> "
@@ -126,16 +128,40 @@ class Session:
         if whole is None:
             return
         try:
+            if self.batch.lines is not None and self._gathered(whole.text):
+                return
             command = parse(whole.text, self.editor.legal)
-            if command is None:
-                return
-            if self.batch.lines is not None and not _is_batch(command):
-                self.batch.lines.append(whole.text)
-                return
-            yield from self.obey(command)
+            if command is not None:
+                yield from self.obey(command)
         except CliError as error:
             self.failure = error
             yield Say(error.as_printed())
+
+    def _gathered(self, text: str) -> bool:
+        """Whether a line is left for the end of the batch: every one but `execute batch` itself.
+
+        What it means there is not known yet, so nothing is refused here.
+        """
+        assert self.batch.lines is not None
+        try:
+            command = parse(text, self.editor.legal)
+            if command is None:
+                return True
+            if isinstance(command, c.Execute):
+                hook = hooks.find(execute.HOOKS, command.words, self.editor.place_kind)[0]
+                if hook is not None and hook.path[0] == "batch":
+                    return False
+        except CliError:
+            pass
+        self.batch.lines.append(text.lstrip(BLANK))
+        return True
+
+    def enter(self, vdom: str) -> None:
+        """Stand in a VDOM, on a box that has several. Raises `CliError` for one that is not the administrator's."""
+        if self.editor.confined and vdom != self.editor.home:
+            raise messages.failed(-37, Text.PERMISSION_DENIED())
+        if self.box.cmdb.multi and not self.editor.confined:
+            self.editor.place = (PLACES[1], vdom)
 
     def obey(self, command: c.Command) -> Flow:
         """Carry out one command. Raises `CliError`."""
@@ -174,15 +200,19 @@ class Session:
         return self.at_root and not self.editor.place
 
     def _configure(self, command: c.Command) -> Flow:
+        frame, generation = self.editor.frame, self.box.cmdb.generation
         outcome = self.editor.apply(command)
         if outcome.lines:
             yield Say("\n".join(outcome.lines))
-        if not outcome.question or (yield Ask(outcome.question)) != "y":
-            return
-        confirmed = self.editor.confirm(outcome)
-        if confirmed.lines:
-            yield Say("\n".join(confirmed.lines))
-        if confirmed.logout:
+        if outcome.question:
+            if (yield Ask(outcome.question)) != "y":
+                return
+            outcome = self.editor.confirm(outcome)
+            if outcome.lines:
+                yield Say("\n".join(outcome.lines))
+        if CLI in self.box.debug.levels and self.box.cmdb.generation != generation:
+            yield from commits.trace(self.box, frame, command)
+        if outcome.logout:
             self.leave("logout")
 
     def _run(self, table: hooks.Table, words: c.Words) -> Flow:
@@ -191,7 +221,7 @@ class Session:
             raise messages.parse_error(rest[0]) if rest else messages.incomplete()
         if table is execute.HOOKS:
             self.access.check_execute(path)
-        if rest and hooks.below(table, path) and not hook.parameters:
+        if rest and hooks.below(table, path) and not hook.parameters and hook.done:
             raise messages.parse_error(rest[0])
         yield from hook.run(self, hooks.arguments(hook, rest))
 
@@ -211,18 +241,24 @@ class Session:
         if entry is None or self._depth >= DEEPEST:
             raise messages.parse_error(name)
         self._depth += 1
+        first = None
         try:
             for line in str(entry.values.get("command", "")).split("\n"):
                 yield from self.feed(line)
+                first = first or self.failure
         finally:
             self._depth -= 1
+        self.failure = first
 
     # --- reading ---
 
     def _get(self, words: c.Words) -> Flow:
+        begun: c.Words = ()  # words that begin a hook and are no path
+        rest: c.Words = ()
+        hook: hooks.Hook | None = None
         if not self.editor.frames:
-            hook, rest, _ = hooks.find(get.HOOKS, words, self.editor.place_kind)
-            if hook is not None and not self._shadowed(hook, words):
+            hook, rest, begun = hooks.find(get.HOOKS, words, self.editor.place_kind)
+            if hook is not None and not self.shadowed(hook, words):
                 yield from hook.run(self, hooks.arguments(hook, rest))
                 return
             if not words and self.editor.place_kind != "vdoms":
@@ -231,21 +267,24 @@ class Session:
             listed = (line for name in self.box.cmdb.vdoms() for line in (f"== [ {name} ]", f"name: {name}   "))
             yield from _say(chain(listed, [""]))
             return
-        table, rows, key = self._place(words)
+        try:
+            table, rows, key = self._place(words)
+        except CliError as error:
+            if hook is not None or error.word not in words[: len(begun)]:
+                raise
+            raise messages.parse_error(rest[0]) if rest else messages.incomplete() from None
         # `get` ends its listing with an empty line of its own.
         lines = render.get_table(self.box.cmdb, table, rows) if key is None else self._got(table, rows, key)
         yield from _say(chain(lines, [""]))
 
-    def _shadowed(self, hook: hooks.Hook, words: c.Words) -> bool:
+    def shadowed(self, hook: hooks.Hook, words: c.Words) -> bool:
         """Whether a hook's words below a table mean the configuration: `d` is an entry, before it stands for `details`.
 
         So too where the table is not there for this administrator in this place.
         """
-        *path, last = hook.path
-        if self.box.cmdb.schema.table(tuple(path)) is None:
-            return False
-        if self.editor.view.table(tuple(path)) is None:
-            return True
+        path, last = hook.path[:-1], hook.path[-1]
+        if self.editor.view.table(path) is None:
+            return any(self.box.cmdb.schema.table(stored) is not None for stored in (path, ("vpn", *path)))
         typed = words[len(path)]
         return typed != last and typed in self._absolute(words[: len(path)])[1]
 
@@ -260,9 +299,19 @@ class Session:
         shown = rows if key is None else {key: rows[key]}
         yield from render.show_table(self.box.cmdb, table, shown, full)
 
-    def configuration(self) -> Iterator[str]:
-        """The whole configuration, as a backup holds it."""
-        return self._whole(full=False)
+    @property
+    def keeps_unknown(self) -> bool:
+        """Whether what the schema does not know is kept as text."""
+        return self.editor.keep_unknown
+
+    def configuration(self, full: bool = False) -> Iterator[str]:
+        """The whole configuration, as `show` prints it at the root and a backup holds it."""
+        place, frames = self.editor.place, self.editor.frames
+        self.editor.place, self.editor.frames = (), []
+        try:
+            yield from list(self._whole(full))
+        finally:
+            self.editor.place, self.editor.frames = place, frames
 
     def _whole(self, full: bool) -> Iterator[str]:
         """All that can be named here; at the root of a divided box every scope in turn."""
@@ -366,14 +415,6 @@ def backup_header(box: Box, administrator: str) -> Iterator[str]:
     yield Text.CONF_FILE_VERSION(number=box.cmdb.generation + 1)
     yield Text.BUILD_NUMBER(build=firmware.build)
     yield Text.GLOBAL_VDOM()
-
-
-def _is_batch(command: c.Command) -> bool:
-    """Whether a line is for `execute batch` itself while others are gathered."""
-    if not isinstance(command, c.Execute):
-        return False
-    hook = hooks.find(execute.HOOKS, command.words)[0]
-    return hook is not None and hook.path[0] == "batch"
 
 
 def _say(lines: Iterable[str]) -> Flow:

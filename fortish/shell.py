@@ -11,15 +11,17 @@ import math
 import sys
 import time
 from collections import deque
+from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import in_terminal
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input, create_input
-from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent, merge_key_bindings
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import Output, create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
@@ -110,6 +112,13 @@ def _unsaved(session: Session) -> str:
     return ", ".join(" ".join(filter(None, (*f.table.path, f.working.key if f.working else ""))) for f in frames)
 
 
+def _put(buffer: Buffer, typed: str) -> None:
+    """Let `typed` stand left of the cursor; what is right of it stays."""
+    if typed != buffer.document.text_before_cursor:
+        buffer.delete_before_cursor(buffer.cursor_position)
+        buffer.insert_text(typed)
+
+
 class _Shell:
     """One administrator's terminal; a `fortish.drive.Console`."""
 
@@ -121,7 +130,8 @@ class _Shell:
         self._input, self._output, self._history = input_, output, history
         self._keyboard = Keyboard(input_, self._interrupt)
         self._pager = Pager(self._write, self._keyboard.key, self._size)
-        self._prompt = self._line_editor(assist)
+        self._assist = assist
+        self._prompt = self._line_editor()
         self._minute, self._touched = minute, 0.0  # when a key was last pressed at the prompt
         self._prompt.app.key_processor.before_key_press += self._touch
         self._driving: Driving | None = None
@@ -130,32 +140,32 @@ class _Shell:
         self._traces: list[str] = []
         self._cycle: tuple[str, list[str], int, str] = ("", [], 0, "")
 
-    def _line_editor(self, assist: bool) -> PromptSession[str]:
-        more: dict[str, Any] = {}
-        keys: KeyBindingsBase = self._bindings()
-        if assist:
-            from fortish import assist as learner
-
-            more = learner.options(self._session, self._before, lambda: self._size()[1])
-            keys = merge_key_bindings([keys, learner.bindings()])
-        return PromptSession(
-            history=self._history,
-            input=self._input,
-            output=self._output,
-            key_bindings=keys,
-            enable_suspend=False,
-            **more,
+    def _line_editor(self) -> PromptSession[str]:
+        build = partial(
+            PromptSession[str], history=self._history, input=self._input, output=self._output, enable_suspend=False
         )
+        if not self._assist:
+            return build(key_bindings=self._bindings())
+        from fortish import assist as learner
+
+        keys = merge_key_bindings([self._bindings(), learner.bindings()])
+        prompt = build(key_bindings=keys, **learner.options(self._session, self._before))
+        learner.furnish(prompt, self._session, self._size)
+        return prompt
 
     # --- the loop ---
 
     async def run(self) -> None:
         """Serve one administrator after the other, until somebody leaves."""
-        if not await self._greeted():
-            return
+        with self._input.raw_mode():  # between two lines as well: Ctrl-C is always a key
+            if await self._greeted():
+                await self._serve_all()
+
+    async def _serve_all(self) -> None:
         while await self._serve():
             from fortish.login import login
 
+            self._drop_lines()
             self._session.debug.enabled = False  # a console without an administrator prints no debug lines
             name = await self._finished(login(self._runtime.box))
             if not name:
@@ -182,7 +192,6 @@ class _Shell:
             except EOFError:
                 return False
             except _TimedOut:
-                self._drop_lines()
                 self._write(f"{Text.TIMEOUT()}\n\n")
                 return True
             await self._obey(line)
@@ -280,7 +289,7 @@ class _Shell:
             return
         self._traces.append(line)
         if len(self._traces) == 1:
-            self._prompt.app.create_background_task(self._trace_above())
+            self._prompt.app.create_background_task(self._aside(self._trace_above()))
 
     async def _trace_above(self) -> None:
         async with in_terminal():
@@ -334,24 +343,36 @@ class _Shell:
         return keys
 
     def _question_mark(self, event: KeyPressEvent) -> None:
-        text = self._before(event.current_buffer.document.text_before_cursor)
-        if open_quote(text) is not None:
+        if open_quote(self._before(event.current_buffer.document.text_before_cursor)) is not None:
             event.current_buffer.insert_text("?")
             return
-        event.app.create_background_task(self._help(text))
+        event.app.create_background_task(self._aside(self._help(event.current_buffer)))
 
-    async def _help(self, text: str) -> None:
-        """The list, then the prompt with what was typed."""
-        help_ = completion.candidates(self._session, text)
+    async def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside the editing of a line; what breaks there ends the prompt, not only the task."""
+        try:
+            await work
+        except Exception as error:
+            if not self._prompt.app.is_running or self._prompt.app.is_done:
+                raise
+            self._prompt.app.exit(exception=error)
+
+    async def _help(self, buffer: Buffer) -> None:
+        """The list for the text before the cursor, then the prompt with the line; a word that is clear is completed."""
+        line, typed = buffer.text, buffer.document.text_before_cursor
+        help_ = completion.candidates(self._session, self._before(typed))
         lines = completion.layout(help_)
         self._touched = math.inf  # whoever reads a page is not idle
-        async with in_terminal(render_cli_done=True):
+        async with in_terminal(render_cli_done=not self._assist):
+            if self._assist:  # the line stays above the list, what stands below it does not
+                self._write(f"{self._session.prompt}{line}\n")
             self._pager.restart()
             with self._keyboard.reading():
                 if lines:
                     await self.say("\n".join(lines), paged=True)
             if help_.error is None:
                 self._write("\n")
+                _put(buffer, completion.completed(help_, typed))
         self._touch()
 
     def _tab(self, event: KeyPressEvent) -> None:
@@ -366,16 +387,14 @@ class _Shell:
         typed = buffer.document.text_before_cursor
         stem, words, at, shown = self._cycle
         if not words or typed != shown:
-            text = self._before(typed)
-            words = completion.completions(self._session, text)
-            partial = completion.split(text)[1]
-            stem, at = typed[: len(typed) - len(partial)], -1 if by > 0 else 0
+            help_ = completion.candidates(self._session, self._before(typed))
+            stem, words = completion.replacements(help_, typed)
+            at = words.index(typed[len(stem) :]) if typed[len(stem) :] in words else -1 if by > 0 else 0
         if not words:
             return
         at = (at + by) % len(words)
-        buffer.delete_before_cursor(len(typed))
         shown = stem + words[at]
-        buffer.insert_text(shown)
+        _put(buffer, shown)
         self._cycle = (stem, words, at, shown)
         if len(words) == 1:
             buffer.insert_text(" ")
@@ -383,7 +402,7 @@ class _Shell:
 
     def _paste(self, event: KeyPressEvent) -> None:
         """A paste of many lines: the first ends the line being edited, the others have their turn one by one."""
-        first, *others = event.data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        first, *others = as_text(event.data).replace("\r\n", "\n").replace("\r", "\n").split("\n")
         buffer = event.current_buffer
         if not others:
             buffer.insert_text(first)

@@ -41,6 +41,13 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Announce:
+    """Print `line` to every console."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Ask this administrator; answered with a string ("y" or "n" for YES_NO, a character for KEY)."""
 
@@ -90,7 +97,10 @@ class Peer:
     """Everything that decides how a connection is opened and whom it may reach.
 
     `source` is the local address ('' lets the network choose); `srp` user and password for TLS-SRP (RFC 5054);
-    `vfid` the VDOM whose network is used; `timeout` seconds of real time for the dial and for each request.
+    `vfid` the VDOM whose network is used; `timeout` seconds of real time for the dial and for each request. `highest`
+    is the newest TLS version that is offered ('' for any). A `provisional` connection trusts whoever answers: it is for
+    one look at the CA certificates (RFC 7030 section 4.1.1), with no credentials at all. `proxy` is (host, port, user,
+    password) of an HTTP proxy, user '' for none.
     """
 
     host: str
@@ -100,6 +110,9 @@ class Peer:
     srp: tuple[str, str] | None = field(default=None, repr=False)
     source: str = ""
     timeout: float = 30.0
+    highest: str = ""
+    provisional: bool = False
+    proxy: tuple[str, int, str, str] | None = field(default=None, repr=False)
 
     @property
     def origin(self) -> str:
@@ -139,6 +152,15 @@ class Http:
 
 
 @dataclass(frozen=True, slots=True)
+class Header:
+    """What an IP header carries: time to live (0: as the system has it), type of service, and the DF bit."""
+
+    ttl: int = 0
+    tos: int = 0
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class EchoReply:
     """One ICMP echo answer: time in seconds, time to live."""
 
@@ -155,13 +177,45 @@ class Resolve:
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """One ICMP echo request; answered with an `EchoReply`, or None when nothing came within `timeout` seconds."""
+    """One ICMP echo request; answered with an `EchoReply`, or None when nothing came within `timeout` seconds.
+
+    `pattern` is repeated to fill the data.
+    """
 
     address: str
     sequence: int
     size: int = 56
     source: str = ""
     timeout: float = 2.0
+    header: Header = Header()
+    pattern: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReply:
+    """Who answered a probe, and after how many seconds. `last`: no more hops will be found behind.
+
+    `refusal` says why, where it is not the host itself that answered: !H, !N, !X or !<code>.
+    """
+
+    address: str
+    seconds: float
+    last: bool
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A datagram that lives for `ttl` hops; answered with a `ProbeReply`, or None if nothing came in `timeout` seconds.
+
+    `size` is that of the whole packet in bytes.
+    """
+
+    address: str
+    ttl: int
+    sequence: int
+    size: int = 84
+    timeout: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +236,33 @@ class TftpPut:
     content: bytes = field(repr=False)
 
 
-Request = Dial | Http | Resolve | Echo | TftpGet | TftpPut
+@dataclass(frozen=True, slots=True)
+class HttpGet:
+    """Fetch a plain http URL; answered with an `httpx.Response` whose body is read, or `LinkLost` is thrown in.
+
+    `limit` bytes of body are the most that is taken; more is a `PeerFault`. `source` is the local address ('' lets the
+    network choose). Redirects are not followed.
+    """
+
+    url: str
+    limit: int = 1 << 22
+    source: str = ""
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpPost:
+    """POST `body` to a plain http URL; answered as `HttpGet` is, with the same limits."""
+
+    url: str
+    body: bytes = field(repr=False)
+    content_type: str
+    limit: int = 1 << 22
+    source: str = ""
+    timeout: float = 30.0
+
+
+Request = Dial | Http | HttpGet | HttpPost | Resolve | Echo | Probe | TftpGet | TftpPut
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +272,7 @@ class Exchange:
     request: Request
 
 
-Step = Say | Trace | Ask | Exchange | Wait | Compute
+Step = Say | Trace | Announce | Ask | Exchange | Wait | Compute
 Flow = Generator[Step, Any, Any]
 
 

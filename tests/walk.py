@@ -144,7 +144,8 @@ class Walk:
             assert was_root or session.left != "exit", "exit inside config"
             session.log_in(self.administrator())
         self.lines += 1
-        self._check(before)
+        # `execute enter`, `execute batch end` and an alias may lead anywhere; all else one level in at most.
+        self._check(100 if line.lstrip()[:2] in ("ex", "al") else before)
         return printed
 
     def _check(self, before: int) -> None:

@@ -1,22 +1,32 @@
-"""What must hold of an entry when it is saved, beyond its attributes' types: one function a table, in a table."""
+"""What must hold of an entry beyond its attributes' types: when it is opened, set, saved, deleted or moved.
+
+One function a table or attribute, in tables by the time at which they are asked.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from fortish import messages
-from fortish.cmdb.schema import Table, words
+from fortish.cmdb import subnets
+from fortish.cmdb.addresses import is_mask
+from fortish.cmdb.schema import PathWords, Table, words
 from fortish.cmdb.secrets import Secret, seal
-from fortish.cmdb.store import GLOBAL, Change, Cmdb, Drop, Put
+from fortish.cmdb.store import GLOBAL, SINGLE, Change, Cmdb, Drop, Order, Put
+from fortish.cmdb.subnets import INTERFACE, UNSET_PAIR
+from fortish.errors import CliError
 from fortish.messages import Text
 
 
 class Saved(Protocol):
-    """The entry about to be saved: its key, its values, and what it held before."""
+    """The working copy that is looked at: its key, its values, and the configuration around it, seen from a VDOM."""
 
+    cmdb: Cmdb
     table: Table
+    vdom: str
     key: str
     values: dict[str, Any]
 
@@ -66,23 +76,185 @@ def mandatory(entry: Saved) -> None:
     """Every mandatory attribute holds something (-56)."""
     for attribute in entry.table.attributes.values():
         if attribute.mandatory and entry.value(attribute.name) in ("", None, ()):
-            lines = Text.EMPTY(name=attribute.name), Text.MUST_BE_SET(name=attribute.name)
-            raise messages.failed(-56, *lines)
+            raise _is_empty(attribute.name)
 
 
-# By path; sorted.
-CHECKS: dict[tuple[str, ...], Check] = {
-    ("vpn", "certificate", "ca"): _needs("ca", -146),
-    ("vpn", "certificate", "local"): local_certificate,
-    ("vpn", "certificate", "remote"): _needs("remote", -302),
+def _is_empty(name: str) -> CliError:
+    return messages.failed(-56, Text.EMPTY(name=name), Text.MUST_BE_SET(name=name))
+
+
+# --- addresses and services ---
+
+
+def address(entry: Saved) -> None:
+    """A range goes up, and the mask of a subnet has no holes."""
+    kind = entry.value("type")
+    if kind == "iprange":
+        rising(entry)
+    elif kind == "ipmask" and not is_mask(entry.value("subnet").split()[1]):
+        raise messages.discarded(Text.BAD_NETMASK(), Text.CHECK_OPERATOR, -9, printed=-9)
+
+
+def rising(entry: Saved) -> None:
+    """A range does not end before it starts (-45)."""
+    if ipaddress.IPv4Address(entry.value("end-ip")) < ipaddress.IPv4Address(entry.value("start-ip")):
+        raise messages.discarded(Text.END_BEFORE_START(), Text.CHECK_OPERATOR, -45)
+
+
+def free_name(cmdb: Cmdb, scope: str, path: PathWords, key: str) -> None:
+    """An address and a group cannot have the same name (-163)."""
+    if key in cmdb.rows(scope, NAMESAKES[path]):
+        lines = Text.NAME_CONFLICT(name=key), Text.CHECK_FAIL(name="name", value=key)
+        raise messages.value_error(key, -163, *lines)
+
+
+PORTS = ("tcp-portrange", "udp-portrange", "sctp-portrange")
+
+
+def service(entry: Saved) -> None:
+    """A service over TCP, UDP or SCTP has a port (-651)."""
+    if entry.value("protocol") == "TCP/UDP/SCTP" and not any(entry.value(name) for name in PORTS):
+        raise messages.discarded(Text.PORTS_EMPTY(), Text.CHECK_OPERATOR, -651)
+
+
+# --- interfaces, routes, servers ---
+
+
+def subnet_of_its_own(entry: Saved, typed: tuple[str, ...], value: Any) -> None:
+    """No two interfaces of a VDOM share a subnet (-54), unless the VDOM allows it.
+
+    A backup that is being restored says only further down whether it does.
+    """
+    vdom = entry.value("vdom")
+    if value == UNSET_PAIR or entry.cmdb.restoring:
+        return
+    other = subnets.of(entry.cmdb).overlapping(vdom, value, entry.key)
+    if other is not None and not _overlap_allowed(entry.cmdb, vdom):
+        reasons = Text.OVERLAP(name=entry.key, other=other), Text.CHECK_FAIL(name="ip", value=" ".join(typed))
+        raise messages.value_error(typed[-1], -54, *reasons)
+
+
+def _overlap_allowed(cmdb: Cmdb, vdom: str) -> bool:
+    return bool(cmdb.value(vdom, SETTINGS, SINGLE, "allow-subnet-overlap") == "enable")
+
+
+def route(entry: Saved) -> None:
+    """A route goes through an interface or a zone, or into nothing (-56; that it is checked is inferred)."""
+    if entry.value("blackhole") == "disable" and not entry.value("device") and not entry.value("sdwan-zone"):
+        raise _is_empty("device")
+
+
+def reserved(entry: Saved, typed: tuple[str, ...], value: Any) -> None:
+    """An address is reserved, not none (-8)."""
+    if value == "0.0.0.0":  # noqa: S104 - the box's empty value
+        reasons = Text.ZERO_ADDRESS(), Text.CHECK_FAIL(name="ip", value=value)
+        raise messages.value_error(value, -8, *reasons)
+
+
+ACCESS_KEY = 20  # characters
+
+
+def access_key(entry: Saved, typed: tuple[str, ...], value: Any) -> None:
+    """The key of a cloud endpoint server has one length (-61)."""
+    if value and len(value) != ACCESS_KEY:
+        reasons = (Text.BAD_ACCESS_KEY(size=ACCESS_KEY, length=len(value)),
+                   Text.CHECK_FAIL(name="cloud-authentication-access-key", value=value))  # fmt: skip
+        raise messages.value_error(value, -61, *reasons)
+
+
+CLOUD, CLOUD_KEY = "fortinetone-cloud-authentication", "cloud-authentication-access-key"
+
+
+def endpoint_server(entry: Saved) -> None:
+    """No two endpoint servers in the cloud have the same access key (-15)."""
+    mine = entry.value(CLOUD_KEY)
+    for key, other in entry.cmdb.rows(GLOBAL, entry.table.path).items():
+        same = other.values.get(CLOUD_KEY, "") == mine and other.values.get(CLOUD) == "enable"
+        if key != entry.key and same and entry.value(CLOUD) == "enable":
+            reason = Text.SAME_ACCESS_KEY(key=key, empty="" if mine else " (empty key)")
+            raise messages.discarded(reason, Text.SET_OPERATOR, -15)
+
+
+# --- when ---
+
+# fmt: off
+# Tables that share one set of names; by path, sorted.
+NAMESAKES: dict[PathWords, PathWords] = {
+    ("firewall", "address"):  ("firewall", "addrgrp"),
+    ("firewall", "addrgrp"):  ("firewall", "address"),
 }
 
+# When a value is set; by path and attribute, sorted.
+SET: dict[tuple[PathWords, str], Callable[[Saved, tuple[str, ...], Any], None]] = {
+    (("endpoint-control", "fctems"), CLOUD_KEY):            access_key,
+    (("system", "dhcp", "server", "reserved-address"), "ip"): reserved,
+    (INTERFACE, "ip"):                                      subnet_of_its_own,
+}
+
+# When an entry is saved; by path, sorted.
+CHECKS: dict[PathWords, Check] = {
+    ("endpoint-control", "fctems"):                 endpoint_server,
+    ("firewall", "address"):                        address,
+    ("firewall", "service", "custom"):              service,
+    ("router", "static"):                           route,
+    ("system", "dhcp", "server", "exclude-range"):  rising,
+    ("system", "dhcp", "server", "ip-range"):       rising,
+    ("vpn", "certificate", "ca"):                   _needs("ca", -146),
+    ("vpn", "certificate", "local"):                local_certificate,
+    ("vpn", "certificate", "remote"):               _needs("remote", -302),
+}
+# fmt: on
+
+
+def check_set(entry: Saved, name: str, typed: tuple[str, ...], value: Any) -> None:
+    """Whether `value` may be set. Raises `CliError`."""
+    special = SET.get((entry.table.path, name))
+    if special is not None:
+        special(entry, typed, value)
+
+
+def check_opened(entry: Saved) -> None:
+    """Whether a new entry may have this key. Raises `CliError`."""
+    if entry.table.path in NAMESAKES:
+        free_name(entry.cmdb, entry.cmdb.scope_of(entry.table, entry.vdom), entry.table.path, entry.key)
+
+
+def check_number(entry: Saved) -> None:
+    """Whether the next free number is one that the table has (-4). Raises `CliError`."""
+    if int(entry.key) > entry.table.attributes[entry.table.key].high:
+        raise full(entry.cmdb)
+
+
+def check(entry: Saved) -> None:
+    """Whether `entry` may be saved. Raises `CliError`."""
+    special = CHECKS.get(entry.table.path)
+    if special is not None:
+        special(entry)
+    mandatory(entry)
+
+
+# --- whole transactions ---
 
 ADMIN, SUPER = words("system admin"), "super_admin"
+SETTINGS, VIP = words("system settings"), words("firewall vip")
+EXPLAINS_FULL = (7, 6)  # the firmware level from which on a full table says what its code means
 
 
 def check_changes(cmdb: Cmdb, changes: list[Change]) -> None:
-    """Whether somebody is left who may do everything. Raises `CliError` (-37)."""
+    """Whether these changes may be made. Raises `CliError`."""
+    last_admin(cmdb, changes)
+    room(cmdb, changes)
+    for change in changes:
+        if isinstance(change, Put) and change.path in NAMESAKES:
+            free_name(cmdb, change.scope, change.path, change.key)
+        elif isinstance(change, Order) and change.path == VIP:
+            unmoved(cmdb, change)
+        elif isinstance(change, Drop) and change.path == INTERFACE and len(changes) == 1:
+            no_tunnel(cmdb, change)
+
+
+def last_admin(cmdb: Cmdb, changes: list[Change]) -> None:
+    """Somebody is left who may do everything (-37)."""
     if cmdb.restoring or not any(change.path == ADMIN for change in changes):
         return
     rows = dict(cmdb.rows(GLOBAL, ADMIN))
@@ -95,9 +267,35 @@ def check_changes(cmdb: Cmdb, changes: list[Change]) -> None:
         raise messages.failed(-37, Text.LAST_ADMIN())
 
 
-def check(entry: Saved) -> None:
-    """Whether `entry` may be saved. Raises `CliError`."""
-    special = CHECKS.get(entry.table.path)
-    if special is not None:
-        special(entry)
-    mandatory(entry)
+def room(cmdb: Cmdb, changes: list[Change]) -> None:
+    """A new entry finds room in its table (-4)."""
+    for change in changes:
+        table = cmdb.schema.table(change.path) if isinstance(change, Put) else None
+        if table is None or not table.maximum:
+            continue
+        keys = set(cmdb.rows(change.scope, change.path))
+        for other in changes:
+            if other[:2] == change[:2] and not isinstance(other, Order):
+                (keys.discard if isinstance(other, Drop) else keys.add)(other.key)
+        if len(keys) > table.maximum:
+            raise full(cmdb)
+
+
+def full(cmdb: Cmdb) -> CliError:
+    """The refusal of an entry that a table has no room for."""
+    last = Text.FULL if cmdb.schema.level >= EXPLAINS_FULL else Text.RETURN_CODE
+    return CliError((Text.SET_OPERATOR(code=-4), last(code=-4)), -4)
+
+
+def unmoved(cmdb: Cmdb, change: Order) -> None:
+    """Without central NAT the order of VIPs means nothing, and they cannot be moved (-651). A rename is no move."""
+    central = cmdb.value(change.scope, SETTINGS, SINGLE, "central-nat") == "enable"
+    if not central and set(change.keys) == set(cmdb.rows(change.scope, VIP)):
+        raise messages.failed(-651, Text.VIP_MOVE())
+
+
+def no_tunnel(cmdb: Cmdb, change: Drop) -> None:
+    """The interface of a tunnel goes with its tunnel only (-160)."""
+    entry = cmdb.entry(GLOBAL, INTERFACE, change.key)
+    if entry is not None and entry.values.get("type") == "tunnel":
+        raise messages.failed(-160, Text.TUNNEL_DELETE(), Text.DELETE_UNSET(key=change.key, code=-160))

@@ -17,11 +17,24 @@ from fortish.cmdb import checks, vdoms
 from fortish.cmdb.outcome import DONE, Outcome
 from fortish.cmdb.schema import PathWords, Table, View
 from fortish.cmdb.store import (
-    BLOCK, GLOBAL, ROOT, SINGLE, SYSTEM_GLOBAL, UNKNOWN, VDOM, Change, Cmdb, Drop, Entry, Order, Put, Rows,
-)  # fmt: skip
+    BLOCK,
+    GLOBAL,
+    ROOT,
+    SINGLE,
+    SYSTEM_GLOBAL,
+    UNKNOWN,
+    VDOM,
+    Change,
+    Cmdb,
+    Drop,
+    Entry,
+    Order,
+    Put,
+    Rows,
+)
 from fortish.cmdb.types import TYPES
 from fortish.cmdb.unknown import Block, text
-from fortish.cmdb.working import ChildRows, Working, check_key, find_attribute, in_use
+from fortish.cmdb.working import ChildRows, Working, check_key, cloned, find_attribute, in_use
 from fortish.errors import CliError, StorageFault
 from fortish.messages import Text
 from fortish.parse import complete_word
@@ -192,12 +205,15 @@ class Editor:
             return DONE
         if self.permits is not None and type(command) in _CHANGES:
             self.permits.check_change(self.frame.table.path if self.frame else VDOM)
-        try:
+        if not self.keep_unknown:
             return _VERBS[type(command)](self, command)
-        except CliError:
-            if not self.keep_unknown or not self._unknown(command):
-                raise
-            return DONE
+        with self.cmdb.trusting():  # what is named may be among the text that is kept
+            try:
+                return _VERBS[type(command)](self, command)
+            except CliError:
+                if not self._unknown(command):
+                    raise
+                return DONE
 
     # --- what the schema does not know ---
 
@@ -494,7 +510,7 @@ class Editor:
         frame, key, rows = self._existing(command.key)
         new = self._free(frame, command.new, rows)
         if frame.child is None:
-            self.commit([Put(frame.scope, frame.table.path, new, rows[key])])
+            self.commit([Put(frame.scope, frame.table.path, new, cloned(frame.table, rows[key]))])
         else:
             frame.child.put(new, rows[key])
         return DONE

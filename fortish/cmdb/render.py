@@ -19,7 +19,7 @@ INDENT = "    "
 COLUMN = 20
 EMPTY = ("", None, ())
 # Types whose empty value `show full-configuration` prints as `set name ''`; others as `unset name`.
-_STRINGS = frozenset({"string", "var-string", "fqdn", "password", "clear-password", "user"})
+_STRINGS = frozenset({"string", "var-string", "fqdn", "label", "password", "clear-password", "user"})
 _BLOCKS = frozenset({"certificate", "ca-certificate"})
 
 

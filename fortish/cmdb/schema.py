@@ -34,7 +34,7 @@ class Attribute:
 
     `size` is the longest string in characters, `low` and `high` the range of an integer; `when` says which values of
     other attributes make this one visible; `support` is acted, kept or refused; `child` is the table of a child table
-    or child singleton.
+    or child singleton; `limit` how many members a list takes (0: any number).
     """
 
     name: str
@@ -54,6 +54,7 @@ class Attribute:
     readonly: bool = False
     always: bool = False
     last: bool = False
+    limit: int = 0
     child: Table | None = None
 
 
@@ -248,10 +249,14 @@ class View:
 
     def below(self, prefix: PathWords) -> dict[str, str]:
         """The words that may follow `prefix` in a path, with their help."""
-        return {word: self._help((*prefix, word)) for word in self.words(prefix)}
+        return {word: self.help((*prefix, word)) for word in self.words(prefix)}
 
-    def _help(self, path: PathWords) -> str:
-        inner = _outline()["help"].get(" ".join(path))
+    def help(self, path: PathWords) -> str:
+        """What the last word of a path leads to; the word itself where nothing is known of it."""
+        # In the tree of the whole box a path may be shorter than it is stored.
+        known = ((stored, len(typed)) for typed, stored in self._tables.items() if typed[: len(path)] == path)
+        stored, typed = next(known, (path, len(path)))
+        inner = _outline()["help"].get(" ".join(stored[: len(stored) - typed + len(path)]))
         if inner is not None:
             return str(inner)
         table = self.table(path)
@@ -315,5 +320,6 @@ def _attribute(path: PathWords, row: dict[str, Any], level: Level, scope: str) -
         readonly=row.get("readonly", False),
         always=row.get("always", False),
         last=row.get("last", False),
+        limit=row.get("limit", 0),
         child=child,
     )

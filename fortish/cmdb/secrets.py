@@ -28,7 +28,7 @@ def seal(clear: str) -> Secret:
     """A secret with its ENC text, which differs at each call."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    raw = clear.encode()
+    raw = clear.encode("utf-8", "surrogateescape")  # a command line may bring bytes that are no UTF-8
     room = _SIZE - len(_MARK) - 12 - 16 - 2
     padded = len(raw).to_bytes(2, "big") + raw.ljust(room, b"\0")
     nonce = os.urandom(12)
@@ -46,6 +46,6 @@ def unseal(enc: str) -> Secret:
         if not blob.startswith(_MARK):
             return Secret(enc, None)
         padded = AESGCM(_KEY).decrypt(blob[4:16], blob[16:], _MARK)
-        return Secret(enc, padded[2 : 2 + int.from_bytes(padded[:2], "big")].decode())
+        return Secret(enc, padded[2 : 2 + int.from_bytes(padded[:2], "big")].decode("utf-8", "surrogateescape"))
     except (ValueError, InvalidTag):
         return Secret(enc, None)

@@ -7,6 +7,7 @@ Every commit goes to the injected journal first; if that fails, memory is untouc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from fortish.cmdb.schema import Attribute, PathWords, Schema, Table, words
@@ -18,6 +19,8 @@ ROOT = "root"  # the VDOM that every box has
 MULTI = "multi-vdom"
 SYSTEM_GLOBAL, VDOM = words("system global"), words("system vdom")
 SINGLE = ""  # the key under which a singleton's values stand
+UNKNOWN, BLOCK = ("#unknown",), "block"  # where blocks of unknown tables are kept as text, by their first line
+CFG_SAVE, AUTOMATIC = "cfg-save", "automatic"
 
 
 class Entry:
@@ -44,6 +47,8 @@ class Entry:
 
 
 Rows = dict[str, Entry]
+Place = tuple[str, PathWords]  # a table in a scope
+Snapshot = dict[Place, Rows]  # a whole configuration; a table that is not in it is as the factory made it
 
 
 class Put(NamedTuple):
@@ -106,8 +111,11 @@ class Cmdb:
         self.generation = 0
         # A whole backup is being read: it may name what it brings only later, and empties the tables that it has.
         self.restoring = False
+        self._trusting = False
         self.emptied: set[tuple[str, PathWords]] = set()
-        self.unknown: dict[str, Kept] = {}
+        # What is saved, while changes are to be saved only when told to (`cfg-save`); None: each is at once.
+        self.saved: Snapshot | None = None
+        self.unsafe = False  # whether there is anything that is not saved
         self.firmware_defaults: dict[tuple[PathWords, str], Any] = {}
         self._tables: dict[tuple[str, PathWords], Rows] = {}
         self._users: dict[tuple[PathWords, str], set[User]] = {}
@@ -150,6 +158,11 @@ class Cmdb:
         """One entry, or None."""
         return self.rows(scope, path).get(key)
 
+    @property
+    def unknown(self) -> dict[str, Kept]:
+        """The kept blocks of tables that the schema does not know, by their first line."""
+        return {head: entry.values[BLOCK] for head, entry in self.rows(GLOBAL, UNKNOWN).items()}
+
     def touched(self, scope: str, path: PathWords) -> bool:
         """Whether anybody has looked into this table yet: if not, it is as the factory made it, and not even read."""
         return (scope, path) in self._tables
@@ -182,7 +195,7 @@ class Cmdb:
 
         A table that is not in the schema cannot say no. In a VDOM the certificates of the whole box are known too.
         """
-        if self.restoring:
+        if self.restoring or self._trusting:
             return True
         for path in paths:
             table = self.schema.table(path)
@@ -205,6 +218,15 @@ class Cmdb:
         if table is None:
             raise KeyError(path)
         return TableView(self, table)
+
+    @contextmanager
+    def trusting(self) -> Iterator[None]:
+        """For a moment, every entry that is named is taken to be there."""
+        before, self._trusting = self._trusting, True
+        try:
+            yield
+        finally:
+            self._trusting = before
 
     # --- scopes ---
 
@@ -236,9 +258,23 @@ class Cmdb:
         self._watchers.append(watcher)
 
     def commit(self, changes: list[Change]) -> None:
-        """Keep and apply one transaction. Raises `StorageFault`; memory is untouched then."""
-        self.journal.append(changes)
+        """Keep and apply one transaction. Raises `StorageFault`; memory is untouched then.
+
+        While changes are saved only when told to, they are applied and not kept.
+        """
+        mode = _mode_in(changes)
+        if self.saved is None:
+            self.journal.append(changes)
+        elif mode == AUTOMATIC:
+            self.journal.append([*self.unsaved(), *changes])
+        self._take(changes, self.saved is not None and mode != AUTOMATIC, mode)
+
+    def _take(self, changes: list[Change], unsafe: bool, mode: str | None) -> None:
+        """Apply changes, which are saved or not, and which set `cfg-save` to `mode` if they set it."""
         self.apply(changes)
+        self.unsafe = unsafe
+        if mode is not None:
+            self._switch(mode)
         for watcher in self._watchers:
             watcher(changes)
 
@@ -265,6 +301,72 @@ class Cmdb:
                 self._index(change.scope, table, change.key, change.entry, add=True)
         self.generation += 1
 
+    # --- the whole ---
+
+    def adopt(self, kept: Snapshot) -> None:
+        """Tables as they were kept, in place of what the factory has there. For a configuration nobody has read yet."""
+        for (scope, path), rows in kept.items():
+            table = self.schema.table(path)
+            if table is not None:
+                for key, entry in rows.items():
+                    self._index(scope, table, key, entry, add=True)
+        self._tables.update(kept)
+        self._switch(self._mode(kept))
+
+    def snapshot(self) -> Snapshot:
+        """The whole configuration as a value."""
+        return {place: dict(rows) for place, rows in self._tables.items()}
+
+    def replace(self, wanted: Snapshot) -> None:
+        """Make the configuration that of a snapshot, and keep it, in one transaction. Raises `StorageFault`."""
+        changes = self.difference(self.snapshot(), wanted)
+        self.journal.append([*self.unsaved(), *changes])
+        self.saved = None
+        self._take(changes, False, self._mode(wanted))
+
+    def difference(self, old: Snapshot, new: Snapshot) -> list[Change]:
+        """The changes that lead from one configuration to another."""
+        changes: list[Change] = []
+        for place in dict.fromkeys((*old, *new)):
+            gone = place[0] != GLOBAL and place[0] not in self._held(new, (GLOBAL, VDOM))
+            changes += _between(place, self._held(old, place), {} if gone else self._held(new, place))
+        # VDOMs go last: their entries are removed before them.
+        return sorted(changes, key=lambda change: isinstance(change, Drop) and change.path == VDOM)
+
+    def _held(self, snapshot: Snapshot, place: Place) -> Rows:
+        """The rows of a table in a snapshot: the factory's where it has none."""
+        if place in snapshot:
+            return snapshot[place]
+        table = self.schema.table(place[1])
+        return {} if table is None or (place[0] != GLOBAL and table.ranged) else _factory(table)
+
+    def _mode(self, snapshot: Snapshot) -> str:
+        settings = snapshot.get((GLOBAL, SYSTEM_GLOBAL), {}).get(SINGLE)
+        return AUTOMATIC if settings is None else str(settings.values.get(CFG_SAVE, AUTOMATIC))
+
+    def unsaved(self) -> list[Change]:
+        """The changes that are not saved yet."""
+        return [] if self.saved is None else self.difference(self.saved, self.snapshot())
+
+    def save(self) -> None:
+        """Keep what is not saved yet, in one transaction. Raises `StorageFault`."""
+        if self.saved is not None:
+            self.journal.append(self.unsaved())
+            self.saved, self.unsafe = self.snapshot(), False
+
+    def revert(self) -> None:
+        """Go back to what is saved."""
+        if self.saved is None:
+            return
+        self._take(self.difference(self.snapshot(), self.saved), False, None)
+
+    def _switch(self, mode: str) -> None:
+        """`cfg-save` was set: what is there now is saved, and from now on each change is, or none is."""
+        if mode == AUTOMATIC:
+            self.saved = None
+        elif self.saved is None:
+            self.saved = self.snapshot()
+
     def _forget(self, vdom: str) -> None:
         """A VDOM is gone, its entries before it: one of the same name starts from the factory again."""
         for place in [place for place in self._tables if place[0] == vdom]:
@@ -279,6 +381,26 @@ class Cmdb:
             for path in _paths_of(table, attribute):
                 users = self._users.setdefault((path, target), set())
                 users.add(user) if add else users.discard(user)
+
+
+def _mode_in(changes: list[Change]) -> str | None:
+    """What a transaction sets `cfg-save` to; None if it does not touch the settings of the box."""
+    mode = None
+    for change in changes:
+        if change.path == SYSTEM_GLOBAL and not isinstance(change, Order):
+            mode = str(change.entry.values.get(CFG_SAVE, AUTOMATIC)) if isinstance(change, Put) else AUTOMATIC
+    return mode
+
+
+def _between(place: Place, old: Rows, new: Rows) -> list[Change]:
+    """The changes that lead from one table's rows to others."""
+    changes: list[Change] = [Drop(*place, key) for key in old if key not in new]
+    changes += [Put(*place, key, entry) for key, entry in new.items()
+                if old.get(key) is not entry and old.get(key) != entry]  # fmt: skip
+    reached = [*(key for key in old if key in new), *(key for key in new if key not in old)]
+    if reached != list(new):
+        changes.append(Order(*place, tuple(new)))
+    return changes
 
 
 def _targets(table: Table, entry: Entry, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -6,13 +6,14 @@ at the entry being edited and at the rest of the configuration through `Looks`.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fortish import messages
+from fortish.cmdb import addresses
+from fortish.cmdb.addresses import one
 from fortish.cmdb.schema import Attribute, PathWords
 from fortish.cmdb.secrets import Secret, seal, unseal
 from fortish.errors import CliError
@@ -48,25 +49,59 @@ class Type:
     help: str
 
 
-def one(attribute: Attribute, words: tuple[str, ...]) -> str:
-    """The only word of a value; more are a parse error."""
-    if len(words) > 1:
-        raise messages.parse_error(words[1])
-    return words[0]
-
-
-def _refuse(attribute: Attribute, value: str, code: int, *reasons: str) -> CliError:
-    return messages.value_error(value, code, *reasons, Text.CHECK_FAIL(name=attribute.name, value=value))
-
-
 def read_string(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
     """A string of at most `size` characters, without the characters the box refuses in names."""
     for word in words if attribute.multiple else (one(attribute, words),):
         if attribute.size and len(word) > attribute.size:
-            raise messages.value_error(word, -1, Text.TOO_LONG(size=len(word), limit=attribute.size))
+            raise too_long(word, attribute.size)
         if attribute.name not in FREE_TEXT and attribute.type == "string" and not XSS.isdisjoint(word):
             raise messages.value_error(word, -173, Text.XSS())
     return _unique(words) if attribute.multiple else words[0]
+
+
+def too_long(word: str, limit: int) -> CliError:
+    """The refusal of a string that is longer than its attribute takes."""
+    return messages.value_error(word, -1, Text.TOO_LONG(size=len(word), limit=limit), blank=False)
+
+
+def read_label(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """A heading: where a name would be refused for its characters, it conflicts with the system (-7)."""
+    word = one(attribute, words)
+    if len(word) > attribute.size:
+        raise too_long(word, attribute.size)
+    if not XSS.isdisjoint(word):
+        raise addresses.refuse(attribute, word, -7)
+    return word
+
+
+def read_hex(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """A byte in hexadecimal, `0x1c`."""
+    word = one(attribute, words)
+    if not re.fullmatch(r"0x[0-9a-f]{2}", word.lower()):
+        raise addresses.refuse(attribute, word, -651)
+    return word.lower()
+
+
+SHORTEST_TTL, LONGEST_TTL = 300, 2764800  # seconds
+
+
+def read_ttl(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """Seconds that a session is kept: so many, `never` less, or 0 for what holds elsewhere."""
+    word = one(attribute, words)
+    if word not in {"0", "never"}:
+        if not (word.isascii() and word.isdecimal()):
+            raise messages.value_error(word, -651, Text.BAD_INTEGER(value=word))
+        if not SHORTEST_TTL <= int(word) <= LONGEST_TTL:
+            raise addresses.refuse(attribute, word, -650)
+    return word
+
+
+def read_uuid(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """A UUID as the box prints it."""
+    word = one(attribute, words)
+    if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", word.lower()):
+        raise addresses.refuse(attribute, word, -651)
+    return word.lower()
 
 
 def _unique(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -79,7 +114,7 @@ def read_secret(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> A
         return unseal(words[1])
     word = one(attribute, words)
     if attribute.size and len(word) > attribute.size:
-        raise messages.value_error(word, -1, Text.TOO_LONG(size=len(word), limit=attribute.size))
+        raise too_long(word, attribute.size)
     return seal(word) if word else None
 
 
@@ -90,7 +125,18 @@ def read_integer(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> 
         reason = Text.BAD_INTEGER(value=word)
         raise messages.value_error(word, -651, reason)
     if not attribute.low <= int(word) <= attribute.high and int(word) != default(attribute):
-        raise _refuse(attribute, word, -650)
+        raise addresses.refuse(attribute, word, -650)
+    return int(word)
+
+
+def read_integer_or_none(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """A whole number that need not be there at all; what is out of its range fails the check (-651)."""
+    word = one(attribute, words)
+    digits = word.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal()):
+        raise messages.value_error(word, -651, Text.BAD_INTEGER(value=word))
+    if not attribute.low <= int(word) <= attribute.high:
+        raise addresses.refuse(attribute, word, -651)
     return int(word)
 
 
@@ -108,60 +154,16 @@ def read_option(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> A
     return tuple(name for name in names if name in found) if attribute.multiple else found[0]
 
 
-def _address(word: str) -> str:
-    try:
-        return str(ipaddress.IPv4Address(word))
-    except ValueError:
-        raise messages.value_error(word, -8, Text.BAD_ADDRESS()) from None
-
-
-def read_address(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
-    """An IPv4 address."""
-    return _address(one(attribute, words))
-
-
-def read_pair(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
-    """An IPv4 address and its mask, `10.0.0.1/24` or `10.0.0.1 255.255.255.0`."""
-    typed = words[-1]
-    address, slash, mask = words[0].partition("/")
-    if not slash:
-        if len(words) < 2:
-            raise messages.incomplete()
-        mask = words[1]
-    if len(words) > (1 if slash else 2):
-        raise messages.parse_error(words[1 if slash else 2])
-    address = _address(address)
-    if int(address.split(".")[0]) >= 240:
-        raise messages.value_error(typed, -8, Text.BAD_CLASS())
-    try:
-        return f"{address} {ipaddress.IPv4Network(f'0.0.0.0/{mask}').netmask}"
-    except ValueError:
-        raise messages.value_error(typed, -9, Text.BAD_NETMASK()) from None
-
-
-def read_mac(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
-    """A MAC address."""
-    word = one(attribute, words)
-    if not re.fullmatch(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", word):
-        raise messages.value_error(word, -33, Text.BAD_MAC())
-    return word.lower()
-
-
-def read_fqdn(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
-    """A domain name."""
-    word = one(attribute, words)
-    label = r"[A-Za-z0-9_*]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-    if len(word) > 253 or not re.fullmatch(rf"{label}(\.{label})*\.?", word):
-        raise _refuse(attribute, word, -651, Text.BAD_DOMAIN())
-    return word
-
-
 def read_reference(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
-    """The name of an entry that must exist; '' for none."""
+    """The name of an entry that must exist; '' for nothing.
+
+    A choice (`any`) stands for no entry, and the default for one that every box has somewhere.
+    """
     if not attribute.multiple:
         one(attribute, words)
+    literal = {choice.name for choice in attribute.choices}
     for word in words:
-        if word and not looks.exists(attribute.refs, word):
+        if word and word not in literal and word != attribute.default and not looks.exists(attribute.refs, word):
             raise messages.value_error(word, -3, Text.NOT_IN_DATASOURCE())
     return _unique(words) if attribute.multiple else words[0]
 
@@ -274,23 +276,34 @@ def _quoted_raw(value: Any) -> str:
 # Sorted. `get` of a certificate is its block, which the renderer prints.
 # fmt: off
 TYPES: dict[str, Type] = {
-    "ca-certificate":    Type(read_ca,          _quoted_raw, _plain,  "<certificate>"),
-    "certificate":       Type(read_certificate, _quoted_raw, _plain,  "<certificate>"),
-    "clear-password":    Type(read_secret,      _enc,        _clear,  "<passwd>"),
+    "ca-certificate":    Type(read_ca,                        _quoted_raw, _plain,  "<certificate>"),
+    "certificate":       Type(read_certificate,               _quoted_raw, _plain,  "<certificate>"),
+    "clear-password":    Type(read_secret,                    _enc,        _clear,  "<passwd>"),
     "crl":               Type(_read_pem("load_pem_x509_crl", Text.BAD_CRL), _quoted_raw, _plain, "<crl>"),
-    "fqdn":              Type(read_fqdn,        _quoted,     _plain,  "<fqdn>"),
-    "integer":           Type(read_integer,     _plain,      _plain,  "<integer>"),
-    "ipv4-address":      Type(read_address,     _plain,      _plain,  "<ipv4>"),
-    "ipv4-netmask-pair": Type(read_pair,        _plain,      _plain,  "<ipv4 mask>"),
-    "mac-address":       Type(read_mac,         _plain,      _plain,  "<mac>"),
-    "option":            Type(read_option,      _listed,     _choice, ""),
-    "password":          Type(read_secret,      _enc,        _star,   "<passwd>"),
-    "private-key":       Type(read_private_key, _quoted_raw, _star,   "<private-key>"),
-    "reference":         Type(read_reference,   _quoted,     _listed, "<string>"),
+    "fqdn":              Type(addresses.read_fqdn,            _quoted,     _plain,  "<fqdn>"),
+    "hex":               Type(read_hex,                       _plain,      _plain,  "<hex>"),
+    "integer":           Type(read_integer,                   _plain,      _plain,  "<integer>"),
+    "integer-or-none":   Type(read_integer_or_none,           _plain,      _plain,  "<integer>"),
+    "ipv4-address":      Type(addresses.read_address,         _plain,      _plain,  "<ipv4>"),
+    "ipv4-mask":         Type(addresses.read_mask,            _plain,      _plain,  "<ipv4 mask>"),
+    "ipv4-netmask-pair": Type(addresses.read_pair,            _plain,      _plain,  "<ipv4 mask>"),
+    "ipv4-range":        Type(addresses.read_range,           _plain,      _plain,  "<ipv4>[-<ipv4>]"),
+    "ipv4-ranges":       Type(addresses.read_ranges,          _quoted,     _listed, "<ipv4>[-<ipv4>]"),
+    "label":             Type(read_label,                     _quoted,     _plain,  "<string>"),
+    "mac-address":       Type(addresses.read_mac,             _plain,      _plain,  "<mac>"),
+    "option":            Type(read_option,                    _listed,     _choice, ""),
+    "password":          Type(read_secret,                    _enc,        _star,   "<passwd>"),
+    "port-range":        Type(addresses.read_port_range,      _plain,      _plain,  "<port>[-<port>]"),
+    "port-ranges":       Type(addresses.read_port_ranges,     _listed,     _listed, "<port>[-<port>]"),
+    "private-key":       Type(read_private_key,               _quoted_raw, _star,   "<private-key>"),
+    "reference":         Type(read_reference,                 _quoted,     _listed, "<string>"),
     "request":           Type(_read_pem("load_pem_x509_csr", Text.BAD_REQUEST), _quoted_raw, _plain, "<request>"),
-    "state":             Type(read_string,      _quoted,     _choice, ""),
-    "string":            Type(read_string,      _quoted,     _listed, "<string>"),
-    "var-string":        Type(read_string,      _quoted,     _listed, "<string>"),
+    "state":             Type(read_string,                    _quoted,     _choice, ""),
+    "string":            Type(read_string,                    _quoted,     _listed, "<string>"),
+    "time-of-day":       Type(addresses.read_time_of_day,     _plain,      _plain,  "<hh:mm>"),
+    "ttl":               Type(read_ttl,                       _plain,      _plain,  "<seconds>"),
+    "uuid":              Type(read_uuid,                      _plain,      _plain,  "<uuid>"),
+    "var-string":        Type(read_string,                    _quoted,     _listed, "<string>"),
 }
 # fmt: on
 

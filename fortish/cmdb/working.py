@@ -6,6 +6,7 @@ background renewal is not undone by someone who stood inside `edit` meanwhile.
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from fortish import messages
@@ -52,6 +53,10 @@ class Working:
         self.values: dict[str, Any] = dict(base.values) if base else {}
         self.children: dict[str, ChildRows] = {}
         self.touched: set[str] = set()
+        if base is None and table.is_table:
+            checks.check_opened(self)
+            if (uuid := table.attributes.get("uuid")) is not None and uuid.type == "uuid":
+                self.values["uuid"] = new_uuid()
 
     # --- reading ---
 
@@ -96,13 +101,20 @@ class Working:
         if attribute.support == "refused" and value != self.cmdb.default(self.table, attribute):
             reason = Text.REFUSED_VALUE(name=attribute.name, value=" ".join(words))
             raise messages.value_error(words[-1], -61, reason)
+        checks.check_set(self, attribute.name, words, value)
         self.put(attribute.name, value)
 
     def put(self, name: str, value: Any) -> None:
-        """Replace a value that needs no reading. A list that must hold something is never empty: it has its default."""
+        """Replace a value that needs no reading. A list that must hold something is never empty: it has its default.
+
+        Raises `CliError` where a list gets too long.
+        """
+        attribute = self.table.attributes.get(name)
+        if attribute is not None and attribute.limit and len(value) > attribute.limit:
+            reason = Text.TOO_MANY(name=name.replace("-", " "), limit=attribute.limit)
+            raise messages.discarded(reason, Text.ATTRIBUTE_OPERATOR, -4)
         self.values[name] = value
         self.touched.add(name)
-        attribute = self.table.attributes.get(name)
         if value == () and attribute is not None and attribute.default:
             del self.values[name]
 
@@ -143,8 +155,23 @@ class Working:
                 del self.values[name]
 
     def put_change(self, scope: str, current: Entry | None) -> Put:
-        """The change that stores this copy."""
+        """The change that stores this copy. Raises `CliError`."""
+        if self.base is None and self.table.integer_keys:
+            checks.check_number(self)
         return Put(scope, self.table.path, self.key, self.saved_entry(current))
+
+
+def new_uuid() -> str:
+    """A number for an entry that no other entry has, in the form in which the box makes them (version 5)."""
+    digits = secrets.token_hex(16)
+    variant = "89ab"[int(digits[16], 16) % 4]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def cloned(table: Table, entry: Entry) -> Entry:
+    """A copy of an entry, under a number of its own where its table has such numbers."""
+    uuid = table.attributes.get("uuid")
+    return entry if uuid is None or uuid.type != "uuid" else Entry({**entry.values, "uuid": new_uuid()}, entry.children)
 
 
 def is_visible(attribute: Attribute, value: Any) -> bool:

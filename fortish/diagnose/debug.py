@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fortish import messages
 from fortish.commands import Arguments, Here, Run
+from fortish.debug import CLI, CLI_LEVEL
 from fortish.messages import Text
 from fortish.steps import Flow, Say
 
@@ -14,6 +15,7 @@ DAEMONS = {
     "scep": "the SCEP client",
 }
 _BITS = 0xFFFFFFFF
+CLI_MOST = 8  # the highest level of the command line
 
 
 def application(daemon: str) -> Run:
@@ -30,8 +32,7 @@ def application(daemon: str) -> Run:
         level = _integer(typed)
         debug.start(now)
         debug.levels[daemon] = level
-        left = debug.left(now)
-        yield Say(Text.DEBUG_ON_UNLIMITED() if left is None else Text.DEBUG_ON_FOR(minutes=left))
+        yield Say(_on(debug.left(now)))
 
     return run
 
@@ -89,8 +90,29 @@ def info(here: Here, arguments: Arguments) -> Flow:
     ]
     levels = {daemon: level for daemon in DAEMONS if (level := debug.level(daemon, now))}
     lines += [Text.INFO_DAEMON(daemon=daemon, level=level, bits=level & _BITS) for daemon, level in levels.items()]
-    yield Say("\n".join([*lines, Text.INFO_CLI()]))
+    yield Say("\n".join([*lines, Text.INFO_CLI(level=debug.cli(now))]))
 
 
 def _state(on: bool) -> str:
     return "enable" if on else "disable"
+
+
+def cli(here: Here, arguments: Arguments) -> Flow:
+    """Set or show the level of the command line; from 8 on each commit is traced."""
+    debug, now = here.box.debug, here.box.clock.now()
+    typed = arguments["level"]
+    if not typed:
+        yield Say(Text.CLI_LEVEL(level=debug.cli(now)))
+        return
+    level = _integer(typed)
+    if not 0 <= level <= CLI_MOST:
+        raise messages.parse_error(typed)
+    debug.start(now)
+    debug.levels[CLI] = level
+    if level == CLI_LEVEL:
+        del debug.levels[CLI]
+    yield Say(_on(debug.left(now)))
+
+
+def _on(left: int | None) -> str:
+    return Text.DEBUG_ON_UNLIMITED() if left is None else Text.DEBUG_ON_FOR(minutes=left)

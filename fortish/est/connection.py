@@ -1,6 +1,7 @@
 """One EST connection: dialled when first needed, kept for all operations, dialled anew once if the server closed it.
 
-Every request goes out on one `Link`, so a request may be bound to its TLS session (RFC 7030 section 3.5).
+Every request goes out on one `Link`, so a request may be bound to its TLS session (RFC 7030 section 3.5). Redirections
+inside the origin are followed (section 3.2.1), a Digest challenge is answered once, both only on a verified link.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from fortish.errors import LinkLost, PeerFault
 from fortish.est import wire
 from fortish.est.context import EstContext
+from fortish.est.digest import Digest, challenge
 from fortish.est.trace import EstLine, trace
 from fortish.steps import Http, Link, Peer, Step, dial, exchange
 
@@ -20,14 +22,31 @@ if TYPE_CHECKING:
 Body = Callable[[Link], str]
 Asked = Generator[Step, object, "httpx.Response"]
 
+REDIRECTIONS = frozenset({301, 302, 303, 307, 308})
+MOST_REDIRECTIONS = 5
+BINDABLE = "TLSv1.2"  # tls-unique is not defined on anything newer (RFC 8446 appendix C.5)
+
 
 class Connection:
-    """The connection of one enrollment. `authenticate` says whether HTTP credentials are sent."""
+    """The connection of one enrollment. `credentials` are for HTTP authentication; `now` is the box's clock.
 
-    def __init__(self, context: EstContext, credentials: tuple[str, str] | None) -> None:
+    `provisional`: whoever answers is listened to, and nothing secret is sent.
+    """
+
+    def __init__(
+        self,
+        context: EstContext,
+        credentials: tuple[str, str] | None,
+        now: Callable[[], float],
+        *,
+        provisional: bool = False,
+    ) -> None:
         self.context = context
-        self.credentials = credentials
+        self.now = now
+        self.credentials = None if provisional else credentials
+        self.provisional = provisional
         self.link: Link | None = None
+        self._digest: Digest | None = None
         self._dialled = False
 
     def get(self, operation: str) -> Asked:
@@ -38,8 +57,43 @@ class Connection:
         """POST what `body` makes for the link it goes out on. Raises `LinkLost`, `PeerFault`."""
         return (yield from self._ask("POST", EstLine.POST, operation, body))
 
+    def bindable(self) -> Generator[Step, object, Link]:
+        """The link that a bound request will go out on: one whose TLS session has a name. Raises `LinkLost`."""
+        if self.link is None or self.link.tls_unique is None:
+            yield trace(EstLine.BINDING)
+            self.link = yield from self._dial()
+        return self.link
+
     def _ask(self, method: str, line: EstLine, operation: str, body: Body | None) -> Asked:
         url = wire.operation_url(self.context.url, self.context.label, operation)
+        for _ in range(MOST_REDIRECTIONS + 1):
+            response = yield from self._authenticated(method, line, url, body)
+            if response.status_code not in REDIRECTIONS or "location" not in response.headers:
+                return response
+            location = response.headers["location"]
+            there = wire.redirected(url, location)
+            if there is None:
+                shown = wire.printable(location, wire.TEXT_LIMIT)
+                yield trace(EstLine.REDIRECT_REFUSED, url=shown)
+                raise PeerFault(f"the server redirects to {shown}, which is another server: it is not followed")
+            yield trace(EstLine.REDIRECT, url=wire.printable(there, wire.TEXT_LIMIT))
+            url = there
+        yield trace(EstLine.REDIRECT_LOOP)
+        raise PeerFault(f"the server redirects more than {MOST_REDIRECTIONS} times")
+
+    def _authenticated(self, method: str, line: EstLine, url: str, body: Body | None) -> Asked:
+        """One request; once more where the server asks for HTTP Digest."""
+        response = yield from self._traced(method, line, url, body)
+        if response.status_code != 401 or self.credentials is None:
+            return response
+        asked = challenge(response.headers.get_list("www-authenticate"))
+        if asked is None or (self._digest is not None and not asked.stale):
+            return response
+        self._digest = asked
+        yield trace(EstLine.DIGEST, algorithm=asked.algorithm, realm=wire.printable(asked.realm, wire.TEXT_LIMIT))
+        return (yield from self._traced(method, line, url, body))
+
+    def _traced(self, method: str, line: EstLine, url: str, body: Body | None) -> Asked:
         yield trace(EstLine.URL, url=url)
         yield trace(line)
         try:
@@ -70,17 +124,35 @@ class Connection:
         return (yield from self._send(self.link, method, url, body))
 
     def _send(self, link: Link, method: str, url: str, body: Body | None) -> Asked:
-        request = wire.request(method, url, body(link) if body else "", self.credentials)
+        request = wire.request(method, url, body(link) if body else "", self._authorization(method, url))
         response: httpx.Response = yield from exchange(Http(link, request, wire.BODY_LIMIT))
         return response
 
+    def _authorization(self, method: str, url: str) -> str:
+        """HTTP Basic is sent unasked, the server being authorised by then (RFC 7030 section 3.2.3)."""
+        if self.credentials is None:
+            return ""
+        if self._digest is not None:
+            return self._digest.answer(method, wire.target(url), *self.credentials)
+        return wire.basic(*self.credentials)
+
     def _dial(self) -> Generator[Step, object, Link]:
         context = self.context
-        if not self._dialled:
+        if not self._dialled and context.srp is None:  # over TLS-SRP no certificate is looked at
             explicit = EstLine.EXPLICIT_CA if context.server_cert else EstLine.GLOBAL_CAS
-            yield trace(explicit, name=context.trust_name)
+            yield trace(EstLine.PROVISIONAL if self.provisional else explicit, name=context.trust_name)
             yield trace(EstLine.EX_DATA)
             self._dialled = True
         context.has_hostinfo = True
-        peer = Peer(context.host, context.port, context.trust, context.credential, source=context.source_ip or "")
+        peer = Peer(
+            context.host,
+            context.port,
+            context.trust,
+            None if self.provisional else context.credential,
+            None if self.provisional else context.srp,
+            source=context.source_ip or "",
+            highest=BINDABLE if context.need_pop else "",
+            provisional=self.provisional,
+            proxy=context.proxy,
+        )
         return (yield from dial(peer))

@@ -19,7 +19,10 @@ PORT = 443  # of an EST server where the URL names none
 
 @dataclass(slots=True)
 class EstContext:
-    """One enrollment. `trust` and `credential` decide the TLS connection; `scope` is where it is kept."""
+    """One enrollment. `trust` and `credential` decide the TLS connection; `scope` is where it is kept.
+
+    `linking` are the attributes that bind the request to the TLS session, once the server has asked for them.
+    """
 
     name: str
     url: str
@@ -47,6 +50,8 @@ class EstContext:
     trust_name: str = ""
     credential: Credential | None = None
     anchors: tuple[str, ...] = field(default=())
+    linking: frozenset[str] = frozenset()
+    proxy: tuple[str, int, str, str] | None = None
 
     def dump(self) -> list[str]:
         """The `est_ctx:` block."""
@@ -78,6 +83,11 @@ class EstContext:
             "tmp_p10": _pointer(False),
         }
         return ["est_ctx:", *(f"{name}:{value}" for name, value in fields.items())]
+
+    @property
+    def srp(self) -> tuple[str, str] | None:
+        """User and password for TLS-SRP; None without them."""
+        return (self.srp_username, self.srp_password) if self.srp_username and self.srp_password else None
 
     @property
     def label(self) -> str:

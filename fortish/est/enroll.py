@@ -6,7 +6,8 @@ certificates with the certificate, onto the entry as it is by then.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import base64
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,21 +16,24 @@ from fortish.box import CA, LOCAL, Box
 from fortish.cmdb.checks import random_password
 from fortish.cmdb.secrets import seal
 from fortish.cmdb.store import GLOBAL, Change, Entry, Put
-from fortish.errors import LinkLost, PeerFault, StorageFault
+from fortish.errors import Deferred, LinkLost, PeerFault, StorageFault
 from fortish.est import operations, wire
 from fortish.est.authorities import EnrollFault, authority_changes, box_time, take_authorities
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext, reconstruct
 from fortish.est.trace import EstLine, dump, trace
+from fortish.est.wanted import Wanted, wanted_of
 from fortish.messages import Text
-from fortish.pki import chains, keys, names, pem, requests, text
+from fortish.pki import chains, keys, pem, requests, text
 from fortish.pki.faults import PkiFault
-from fortish.steps import Credential, Step, Trust, compute
+from fortish.steps import Credential, Link, Step, Trust, compute
 
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from fortish.pki.csrattrs import CsrAttr
 
+SETTING = (*CA[:2], "setting")
 Ended = Generator[Step, Any, None]
 
 
@@ -62,6 +66,18 @@ def _remote(box: Box, scope: str, name: str) -> str:
     return str(entry.values["remote"])
 
 
+def proxy_of(box: Box, scope: str) -> tuple[str, int, str, str] | None:
+    """The HTTP proxy that `config vpn certificate setting` names: host, port, user, password."""
+    table = box.cmdb.schema.table(SETTING)
+    if table is None or not box.cmdb.touched(place := box.cmdb.scope_of(table, scope), SETTING):
+        return None
+    entry = box.cmdb.entry(place, SETTING)
+    host, port, user, password = (
+        box.cmdb.value_of(table, entry, name) for name in ("proxy", "proxy-port", "proxy-username", "proxy-password")
+    )
+    return (host, port, user or "", getattr(password, "clear", None) or "") if host else None
+
+
 def credential_of(box: Box, name: str, scope: str = GLOBAL) -> Credential:
     """A local certificate as TLS client credential. Raises `EnrollFault`."""
     values = box.local(name, scope)
@@ -76,16 +92,19 @@ def credential_of(box: Box, name: str, scope: str = GLOBAL) -> Credential:
 
 
 def set_auth(box: Box, context: EstContext, *, http: bool) -> Generator[Step, Any, Connection]:
-    """Who the box says it is: a client certificate, HTTP credentials, both. Raises `EnrollFault`."""
+    """Who the box says it is: a client certificate or a TLS-SRP user, HTTP credentials. Raises `EnrollFault`."""
     yield trace(EstLine.SET_AUTH)
-    if context.client_cert:
+    if context.srp is not None:
+        yield trace(EstLine.SRP_USERNAME)
+        yield trace(EstLine.SRP_PASSWORD)
+    elif context.client_cert:
         yield from _set_identity(box, context, context.client_cert)
     credentials = None
     if http and (context.http_username or context.http_password):
         yield trace(EstLine.USERNAME)
         yield trace(EstLine.PASSWORD)
         credentials = context.http_username or "", context.http_password or ""
-    return Connection(context, credentials)
+    return Connection(context, credentials, box.clock.now)
 
 
 def _set_identity(box: Box, context: EstContext, name: str) -> Ended:
@@ -103,29 +122,51 @@ def _set_identity(box: Box, context: EstContext, name: str) -> Ended:
 # --- a new certificate ----------------------------------------------------------------------------------------------
 
 
-def est_simple_enroll(box: Box, context: EstContext, algorithm: keys.Algorithm) -> Ended:
-    """A first enrollment: cacerts, csrattrs, simpleenroll, and the new entry. Raises `EnrollFault`."""
+def est_simple_enroll(
+    box: Box, context: EstContext, algorithm: keys.Algorithm, key: keys.PrivateKey | None = None
+) -> Ended:
+    """A first enrollment: cacerts, csrattrs, simpleenroll, and the new entry.
+
+    `key` is that of a request that waits already. Raises `EnrollFault`, and `Waiting` where the server has not decided.
+    """
     connection = yield from set_auth(box, context, http=True)
     try:
         received = yield from operations.cacerts(connection)
         authorities = yield from take_authorities(box, context, received)
     except (LinkLost, PeerFault, EnrollFault) as fault:
         yield trace(EstLine.NO_CA_CERTS, code=-1)
-        raise EnrollFault(fault.reason) from None
+        raise _failed(fault, key) from None
     try:
-        yield from operations.csrattrs(connection)
+        attributes = yield from operations.csrattrs(connection)
+        wanted = yield from _template(context, attributes)
     except (LinkLost, PeerFault) as fault:
         yield trace(EstLine.NO_ATTRS, code=-1)
-        raise EnrollFault(fault.reason) from None
+        raise _failed(fault, key) from None
     yield operations.shown_context(connection)
     yield trace(EstLine.SIMPLE_ENROLL)
+    if key is None:
+        key = yield from compute(lambda: keys.generate(algorithm))
     try:
-        issued = yield from _post_new(connection, context, algorithm, received, box_time(box))
+        issued = yield from _post_new(connection, key, wanted, received, box_time(box))
         yield from _keep_new(box, context, issued, authorities)
     except (LinkLost, PeerFault, EnrollFault) as fault:
         yield from _ended(EstLine.ENROLL_RET, -1)
-        raise EnrollFault(fault.reason) from None
+        raise _failed(fault, key) from None
     yield from _ended(EstLine.ENROLL_RET, 0)
+
+
+class Waiting(EnrollFault):
+    """The server has not decided: ask again in `seconds`, with the same key (None: none was made yet)."""
+
+    def __init__(self, reason: str, seconds: float, key: keys.PrivateKey | None) -> None:
+        super().__init__(reason)
+        self.seconds, self.key = seconds, key
+
+
+def _failed(fault: LinkLost | PeerFault | EnrollFault, key: keys.PrivateKey | None) -> EnrollFault:
+    if isinstance(fault, Deferred):
+        return Waiting(fault.reason, fault.seconds, key)
+    return EnrollFault(fault.reason)
 
 
 def _ended(line: EstLine, code: int) -> Ended:
@@ -134,24 +175,59 @@ def _ended(line: EstLine, code: int) -> Ended:
     yield trace(EstLine.CLEAR)
 
 
+def _template(context: EstContext, attributes: list[CsrAttr]) -> Generator[Step, Any, Wanted]:
+    """What the request will ask for: the administrator's words, and where there are none the server's template."""
+    try:
+        wanted, notes = wanted_of(context, attributes)
+    except PkiFault as fault:
+        yield trace(EstLine.BAD_CSRATTRS, reason=fault.reason)
+        raise PeerFault(f"csrattrs: {fault.reason}") from None
+    for line, fields in notes:
+        yield trace(line, **fields)
+    return wanted
+
+
 def _post_new(
     connection: Connection,
-    context: EstContext,
-    algorithm: keys.Algorithm,
+    key: keys.PrivateKey,
+    wanted: Wanted,
     authorities: list[x509.Certificate],
     at: datetime,
 ) -> Generator[Step, Any, Issued]:
-    from fortish.parse import parse_alternatives, parse_subject
+    context = connection.context
 
-    key = yield from compute(lambda: keys.generate(algorithm))
-    subject = names.subject_name(parse_subject(context.subject or f"CN={context.name}"))
-    alternative = names.alternative_names(parse_alternatives(context.sub_alt_name)) if context.sub_alt_name else None
-    request = requests.new_request(key, subject, alternative)
-    body = wire.encode(_der(request))
-    yield trace(EstLine.POSTED, body=body)
-    received = yield from operations.simpleenroll(connection, lambda link: body)
+    def made(challenge: str | None, linking: str | None) -> x509.CertificateSigningRequest:
+        return requests.new_request(
+            key, wanted.subject, wanted.san, challenge, linking=linking, extensions=wanted.extensions
+        )
+
+    body = bodies(context, made)
+    if not context.need_pop:
+        yield trace(EstLine.POSTED, body=body(None))
+    received = yield from operations.simpleenroll(connection, body)
     certificate = yield from choose(context, received, key, authorities, at)
     return Issued(certificate, key)
+
+
+def bodies(context: EstContext, made: Callable[..., x509.CertificateSigningRequest]) -> Callable[[Link | None], str]:
+    """What makes a request's body for the link it goes out on: once, or once for each session it is bound to."""
+    known: dict[bytes, str] = {}
+
+    def body(link: Link | None) -> str:
+        session = b""
+        if context.need_pop:
+            session = (link.tls_unique if link is not None else None) or b""
+            if not session:
+                raise PeerFault("this TLS session has no name to bind the request to")
+        if session not in known:
+            name = base64.b64encode(session).decode() if session else None
+            challenge = name if "challengePassword" in context.linking else None
+            known[session] = wire.encode(
+                _der(made(challenge, name if "estIdentityLinking" in context.linking else None))
+            )
+        return known[session]
+
+    return body
 
 
 def _der(request: x509.CertificateSigningRequest) -> bytes:
@@ -224,24 +300,30 @@ def _save(box: Box, name: str, changes: list[Change]) -> Ended:
 # --- renewal --------------------------------------------------------------------------------------------------------
 
 
-def est_simple_reenroll(box: Box, name: str, scope: str = GLOBAL) -> Ended:
-    """Renew a certificate with its stored settings, itself as TLS client certificate. Raises `EnrollFault`."""
+def est_simple_reenroll(box: Box, name: str, scope: str = GLOBAL, key: keys.PrivateKey | None = None) -> Ended:
+    """Renew a certificate with its stored settings, itself as TLS client certificate, or over TLS-SRP.
+
+    `key` is that of a request that waits already. Raises `EnrollFault`, `Waiting`.
+    """
     context, values = yield from _reconstructed(box, name, scope)
-    yield trace(EstLine.AS_CLIENT, name=name)
-    context.client_cert = name
-    connection = yield from set_auth(box, context, http=False)
+    if context.srp is None:
+        yield trace(EstLine.AS_CLIENT, name=name)
+        context.client_cert = name
+    # A handshake without certificates shows none: over TLS-SRP it is the user who stands behind the renewal, and the
+    # HTTP user where there is one.
+    connection = yield from set_auth(box, context, http=context.srp is not None)
     try:
         yield from operations.csrattrs(connection)
     except (LinkLost, PeerFault) as fault:
         yield trace(EstLine.REENROLL_ATTRS, code=-1)
-        raise EnrollFault(fault.reason) from None
+        raise _failed(fault, key) from None
     yield operations.shown_context(connection)
     yield trace(EstLine.SIMPLE_REENROLL)
     try:
-        yield from _renew(box, connection, values)
+        yield from _renew(box, connection, values, key)
     except (LinkLost, PeerFault, EnrollFault) as fault:
         yield from _ended(EstLine.REENROLL_RET, -1)
-        raise EnrollFault(fault.reason) from None
+        raise _failed(fault, key) if not isinstance(fault, Waiting) else fault from None
     yield from _ended(EstLine.REENROLL_RET, 0)
 
 
@@ -250,10 +332,10 @@ def _reconstructed(box: Box, name: str, scope: str) -> Generator[Step, Any, tupl
     try:
         if values is None:
             raise EnrollFault(f"certificate '{name}' does not exist")
-        if values["est-srp-username"] or values["est-srp-password"]:
-            raise EnrollFault(Text.NO_SRP_RENEWAL())
+        if bool(values["est-srp-username"]) != bool(values["est-srp-password"]):
+            raise EnrollFault(Text.SRP_HALF())
         context = reconstruct(name, values)
-        context.scope, context.vfid = scope, box.vfid(scope)
+        context.scope, context.vfid, context.proxy = scope, box.vfid(scope), proxy_of(box, scope)
         trust_of(box, context, values["est-server-cert"])
     except (EnrollFault, ValueError, KeyError) as error:
         reason = error.reason if isinstance(error, EnrollFault) else "est-server is not a valid URL"
@@ -264,19 +346,25 @@ def _reconstructed(box: Box, name: str, scope: str) -> Generator[Step, Any, tupl
     return context, values
 
 
-def _renew(box: Box, connection: Connection, values: dict[str, Any]) -> Ended:
+def _renew(box: Box, connection: Connection, values: dict[str, Any], kept: keys.PrivateKey | None) -> Ended:
     context = connection.context
     try:
         current = pem.certificate(values["certificate"])
-        key = yield from _next_key(values)
-        request = requests.renewal_request(current, key)
+        key = (yield from _next_key(values)) if kept is None else kept
+        requests.renewal_request(current, key)  # whether one can be made
     except PkiFault as fault:
         yield trace(EstLine.CSR_FAILED, name=context.name, reason=fault.reason)
         raise EnrollFault(f"no request could be made: {fault.reason}") from None
     yield trace(EstLine.CSR_FROM_CERT, name=context.name)
-    body = wire.encode(_der(request))
-    yield trace(EstLine.POSTED, body=body)
-    received = yield from operations.simplereenroll(connection, lambda link: body)
+    body = bodies(
+        context, lambda challenge, linking: requests.renewal_request(current, key, challenge, linking=linking)
+    )
+    if not context.need_pop:
+        yield trace(EstLine.POSTED, body=body(None))
+    try:
+        received = yield from operations.simplereenroll(connection, body)
+    except Deferred as deferred:
+        raise Waiting(deferred.reason, deferred.seconds, key) from None
     certificate = yield from choose(context, received, key, (), box_time(box))
     renewed: dict[str, Any] = {"certificate": pem.pem(certificate)}
     if values.get("est-regeneration-method") == "create-new-key":

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from fortish.errors import PeerFault
+from fortish.cmdb.store import GLOBAL
+from fortish.errors import Deferred, PeerFault
 from fortish.est import wire
 from fortish.est.connection import Body, Connection
+from fortish.est.context import EstContext
 from fortish.est.trace import EstLine, dump, trace
 from fortish.pki import csrattrs as attributes
 from fortish.pki import pkcs7, text
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 
 Certificates = Generator[Step, Any, "list[x509.Certificate]"]
 
+# The attributes that carry the TLS session's name in a request. Sorted by OID.
+LINKING = {
+    "1.2.840.113549.1.9.16.2.58": "estIdentityLinking",  # RFC 7894 section 3.3
+    "1.2.840.113549.1.9.7": "challengePassword",  # RFC 7030 section 3.5
+}
+LATER = frozenset({202, 503})  # statuses that mean "come back", where Retry-After says when
 NONE_AVAILABLE = frozenset({204, 404, 501})  # csrattrs: the server has none, or does not do them (RFC 7030 4.5.2)
 
 
@@ -30,21 +38,22 @@ def cacerts(connection: Connection) -> Certificates:
     """The CA certificates (RFC 7030 section 4.1). Raises `LinkLost`, `PeerFault`."""
     yield trace(EstLine.GET_CA_CERTS)
     response = yield from connection.get("cacerts")
-    yield from _expect_ok(response)
+    yield from _expect_ok(response, connection.now())
     return (yield from certs_only(connection, response))
 
 
 def csrattrs(connection: Connection) -> Generator[Step, Any, list[attributes.CsrAttr]]:
-    """The CSR attributes (RFC 7030 section 4.5), shown and not obeyed, as the guide's trace has it.
+    """The CSR attributes (RFC 7030 section 4.5), shown as the guide's trace has it.
 
-    A server that has none is no failure. Raises `LinkLost`, `PeerFault`.
+    A server that has none is no failure. Of key and hash the administrator has decided; that a request must be bound to
+    the TLS session is obeyed (`context.linking`). Raises `LinkLost`, `PeerFault`.
     """
     yield trace(EstLine.GET_CSR_ATTRS)
     response = yield from connection.get("csrattrs")
     if response.status_code in NONE_AVAILABLE or (response.status_code == 200 and not response.content.strip()):
         yield trace(EstLine.NO_CSR_ATTRS, status=response.status_code)
         return []
-    yield from _expect_ok(response)
+    yield from _expect_ok(response, connection.now())
     yield trace(EstLine.DECODING, length=len(response.content))
     try:
         found = attributes.read_csrattrs((yield from _decoded(response)))
@@ -54,7 +63,16 @@ def csrattrs(connection: Connection) -> Generator[Step, Any, list[attributes.Csr
     for attribute in found:
         yield trace(EstLine.OBJECT, oid=attribute.oid, name=attributes.short_name(attribute.oid))
     connection.context.has_attributes = bool(found)
+    yield from _linking(connection.context, found)
     return found
+
+
+def _linking(context: EstContext, found: list[attributes.CsrAttr]) -> Generator[Step, Any, None]:
+    """Whether the server asks for proof of possession to be linked to the TLS session (RFC 7030 section 3.5)."""
+    asked = {LINKING[attribute.oid] for attribute in found if attribute.oid in LINKING}
+    if asked:
+        context.need_pop, context.linking = True, frozenset(asked)
+        yield trace(EstLine.NEED_POP, names=" and ".join(sorted(asked)))
 
 
 def simpleenroll(connection: Connection, body: Body) -> Certificates:
@@ -68,15 +86,23 @@ def simplereenroll(connection: Connection, body: Body) -> Certificates:
 
 
 def _simple_post(connection: Connection, operation: str, body: Body) -> Certificates:
+    """POST a request. One that is bound is made anew for each session, and shown again."""
+    bound = connection.context.need_pop
+    if bound:
+        yield trace(EstLine.POSTED, body=body((yield from connection.bindable())))
     response = yield from connection.post(operation, body)
-    yield from _expect_ok(response)
+    yield from _expect_ok(response, connection.now())
     return (yield from certs_only(connection, response))
 
 
-def _expect_ok(response: httpx.Response) -> Generator[Step, Any, None]:
-    """Anything but 200 ends the operation, with the start of what the server said. Raises `PeerFault`."""
+def _expect_ok(response: httpx.Response, now: float) -> Generator[Step, Any, None]:
+    """Anything but 200 ends the operation, with the start of what the server said. Raises `PeerFault`, `Deferred`."""
     if response.status_code == 200:
         return
+    seconds = wire.retry_after(response, now) if response.status_code in LATER else None
+    if seconds is not None:
+        yield trace(EstLine.DEFERRED, seconds=round(seconds))
+        raise Deferred(f"the server asks to come back in {round(seconds)} seconds", seconds)
     said = wire.error_text(response.content)
     phrase = wire.printable(response.reason_phrase, wire.TEXT_LIMIT)
     yield trace(EstLine.REFUSED, status=response.status_code, phrase=phrase, text=said)
@@ -108,7 +134,7 @@ def certs_only(connection: Connection, response: httpx.Response) -> Certificates
     yield trace(EstLine.RECEIVED_CERTS, count=len(certificates))
     yield trace(
         EstLine.SAVING_CERTS,
-        is_global=1,
+        is_global=int(context.scope == GLOBAL),
         url=context.url,
         source=context.source_ip or "NULL",
         identifier="NULL" if context.ca_identifier is None else context.ca_identifier,

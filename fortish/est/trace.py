@@ -13,6 +13,7 @@ from fortish.messages import Origin
 from fortish.steps import Step, Trace
 
 DAEMON = "est"
+# ruff: noqa: E501
 D, I, O = Origin.DOCUMENTED, Origin.INFERRED, Origin.OURS  # noqa: E741
 
 
@@ -23,6 +24,7 @@ class EstLine(Enum):
     # fmt: off
     GLOBAL_CAS       = D,  143, "__curl_ssl_ctx_finalizer",   "global CAs are loaded."
     EXPLICIT_CA      = O,  151, "__curl_ssl_ctx_finalizer",   "only CA '{name}' is loaded."
+    PROVISIONAL      = O,  158, "__curl_ssl_ctx_finalizer",   "provisional connection: nobody is trusted, no secret is sent"
     EX_DATA          = D,  165, "__curl_ssl_ctx_finalizer",   "SSL_CTX ex data is set."
     X509             = D,  427, "est_print_x509",             "\n{block}"
     CERTS_TOTAL      = D,  505, "est_print_pkcs7",            "Certs: ({count} in total)"
@@ -59,17 +61,28 @@ class EstLine(Enum):
     REFUSED          = O, 1803, "est_curl_req",               "Unexpected HTTP status {status} {phrase}: {text}"
     BAD_BASE64       = O, 1811, "est_curl_req",               "The response is not base64: {reason}"
     TOO_LARGE        = O, 1815, "est_curl_req",               "The response is unusable: {reason}"
+    REDIRECT         = O, 1817, "est_curl_req",               "The server redirects to {url}"
+    REDIRECT_REFUSED = O, 1818, "est_curl_req",               "The server redirects to {url}: not followed, it is another server"
+    REDIRECT_LOOP    = O, 1819, "est_curl_req",               "The server redirects too often"
+    DIGEST           = O, 1820, "est_curl_req",               "The server asks for HTTP Digest {algorithm}, realm '{realm}'"
     REDIAL           = O, 1821, "est_curl_req",               "The connection was closed, connecting again"
+    DEFERRED         = O, 1825, "est_curl_req",               "The server asks to come back in {seconds} seconds"
+    BINDING          = O, 1831, "est_curl_req",               "Connecting with TLS 1.2, to bind the request to the session"
     SET_AUTH         = D, 1962, "__est_curl_set_auth",        "trace"
     KEY_USAGE        = D, 2011, "__est_curl_set_auth",        ("Warning: cert {name} may not have the correct key usage"
                                                                " for TLS client authentication")
     IDENTITY         = D, 2014, "__est_curl_set_auth",        "Will use cert {name} to prove my identity"
     NO_IDENTITY      = O, 2019, "__est_curl_set_auth",        "Cert {name} cannot be used: {reason}"
+    SRP_USERNAME     = O, 2031, "__est_curl_set_auth",        "TLS-SRP username is set"
+    SRP_PASSWORD     = O, 2035, "__est_curl_set_auth",        "TLS-SRP password is set"
     USERNAME         = D, 2046, "__est_curl_set_auth",        "HTTP Authentication username is set"
     PASSWORD         = D, 2050, "__est_curl_set_auth",        "HTTP Authentication password is set"
     GET_CA_CERTS     = D, 2075, "__est_get_ca_certs",         "============STARTED============"
     GET_CSR_ATTRS    = D, 2101, "__est_get_csr_attrs",        "============STARTED============"
     NO_CSR_ATTRS     = O, 2118, "__est_get_csr_attrs",        "The server has no csrattrs: {status}"
+    NEED_POP         = O, 2121, "__est_get_csr_attrs",        "The server asks for {names}: the request will be bound to the TLS session"
+    TEMPLATE_FILLED  = O, 2131, "__est_get_csr_attrs",        "The server's template adds {what}"
+    TEMPLATE_LEFT    = O, 2134, "__est_get_csr_attrs",        "The server's template names {what}, which is left out: {reason}"
     POSTED           = D, 2200, "__est_simple_post",          "Data to be posted: |||{body}|||"
     SIMPLE_ENROLL    = D, 2259, "__est_simple_enroll",        "============STARTED============"
     SIMPLE_REENROLL  = D, 2274, "__est_simple_reenroll",      "============STARTED============"

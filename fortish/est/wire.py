@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urljoin, urlsplit
 
 from fortish.errors import PeerFault
 
@@ -34,21 +35,53 @@ def encode(der: bytes) -> str:
     return "".join(f"{text[at : at + COLUMNS]}\n" for at in range(0, len(text), COLUMNS))
 
 
-def _basic(username: str, password: str) -> str:
+def basic(username: str, password: str) -> str:
+    """The Authorization header of HTTP Basic."""
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
-def request(method: str, url: str, body: str = "", credentials: tuple[str, str] | None = None) -> httpx.Request:
-    """A request. HTTP Basic is sent unasked: the server is authorised by then (RFC 7030 section 3.2.3)."""
+def request(method: str, url: str, body: str = "", authorization: str = "") -> httpx.Request:
+    """A request, with an Authorization header if one is given."""
     import httpx
 
     headers = {"User-Agent": "fortish", "Accept": "*/*"}
-    if credentials is not None:
-        headers["Authorization"] = _basic(*credentials)
+    if authorization:
+        headers["Authorization"] = authorization
     if method == "POST":
         headers["Content-Type"] = "application/pkcs10"
         headers["Content-Transfer-Encoding"] = "base64"
     return httpx.Request(method, url, headers=headers, content=body.encode() if method == "POST" else None)
+
+
+def target(url: str) -> str:
+    """The path of a URL, with its query: what HTTP Digest covers."""
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def redirected(url: str, location: str) -> str | None:
+    """Where a redirection leads, made whole; None where it leaves the origin, and for what is no URL."""
+    try:
+        there = urlsplit(urljoin(url, location.strip()))
+        here = urlsplit(url)
+        same = (there.scheme, there.hostname, there.port or 443) == (here.scheme, here.hostname, here.port or 443)
+    except ValueError:
+        return None
+    return there._replace(fragment="").geturl() if same else None
+
+
+def retry_after(response: httpx.Response, now: float) -> float | None:
+    """How many seconds the server asks to wait: Retry-After as a number or as a date (RFC 9110 section 10.2.3).
+
+    `now` in seconds since 1970. None where the header is missing or cannot be read.
+    """
+    given = response.headers.get("retry-after", "").strip()
+    if given.isascii() and given.isdecimal():
+        return float(given[:12])
+    try:
+        return max(0.0, parsedate_to_datetime(given).timestamp() - now) if given else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def header_lines(response: httpx.Response) -> list[str]:

@@ -7,7 +7,7 @@ import re
 import time
 
 from fortish import messages
-from fortish.box import FIRST_YEAR, LAST_YEAR
+from fortish.box import FIRST_YEAR, LAST_YEAR, Box
 from fortish.commands import Arguments, Here
 from fortish.messages import Text
 from fortish.steps import Flow, Say
@@ -31,7 +31,7 @@ def date(here: Here, arguments: Arguments) -> Flow:
         day = calendar.timegm(time.strptime("-".join(found.groups()), "%Y-%m-%d"))
     except ValueError:
         raise messages.value_error(typed, -651, Text.BAD_DATE()) from None
-    clock.set(day + clock.now() % DAY)
+    _set(here.box, day + clock.now() % DAY)
 
 
 def time_of_day(here: Here, arguments: Arguments) -> Flow:
@@ -47,4 +47,11 @@ def time_of_day(here: Here, arguments: Arguments) -> Flow:
     except ValueError:
         raise messages.value_error(typed, -651, Text.BAD_TIME()) from None
     midnight = clock.now() - clock.now() % DAY
-    clock.set(midnight + found.tm_hour * 3600 + found.tm_min * 60 + found.tm_sec)
+    _set(here.box, midnight + found.tm_hour * 3600 + found.tm_min * 60 + found.tm_sec)
+
+
+def _set(box: Box, now: float) -> None:
+    """Move the clock. No time passes by that: the box has been up as long as before."""
+    before = box.clock.now()
+    box.clock.set(now)
+    box.booted += now - before

@@ -8,10 +8,11 @@ from fortish import messages
 from fortish.box import UNSET_ADDRESS, Box, Kept
 from fortish.cmdb.types import XSS
 from fortish.commands import Arguments, Here
-from fortish.errors import CliError
+from fortish.errors import CliError, StorageFault
 from fortish.est.authorities import EnrollFault
 from fortish.est.context import EstContext, split_url
-from fortish.est.enroll import est_simple_enroll, est_simple_reenroll, trust_of
+from fortish.est.enroll import Waiting, est_simple_enroll, est_simple_reenroll, proxy_of, trust_of
+from fortish.est.pending import keep_new, keep_renewal
 from fortish.messages import Text
 from fortish.parse import parse_alternatives, parse_subject
 from fortish.pki import keys, names
@@ -26,8 +27,11 @@ def generate(here: Here, arguments: Arguments) -> Flow:
     if not name:
         raise messages.incomplete()
     scope = box.scope_of_local(name, here.scope)
-    if (here.scope if scope is None else scope, name) in box.enrolling:
+    kept = here.scope if scope is None else scope, name
+    if kept in box.enrolling:
         raise messages.failed(1, Text.EST_BUSY(name=name))
+    if kept in box.pending:
+        raise messages.failed(1, Text.EST_PENDING(name=name, seconds=_seconds(box, kept)))
     if scope is not None:
         yield from _regenerate(box, name, scope)
         return
@@ -36,7 +40,12 @@ def generate(here: Here, arguments: Arguments) -> Flow:
     context.rsa_keysize, context.ec_curvename = algorithm.rsa_bits, algorithm.curve or None
     _check_names(context)
     _label_or_authority(box, context)
-    yield from _enrolling(box, (here.scope, name), est_simple_enroll(box, context, algorithm))
+    try:
+        yield from _enrolling(box, kept, est_simple_enroll(box, context, algorithm))
+    except Waiting as waiting:
+        keep_new(box, context, arguments["algorithm"], waiting)
+        yield from _waits(box, kept)
+        return
     box.log(41987, name=name, **{"cert-type": "local"}, method="EST", status="success")
     yield Say(Text.DONE())
 
@@ -49,9 +58,27 @@ def _regenerate(box: Box, name: str, scope: str) -> Flow:
         return
     if not values["est-server"]:
         raise messages.failed(1, Text.EST_NOT_CONFIGURED(name=name))
-    yield from _enrolling(box, (scope, name), est_simple_reenroll(box, name, scope))
+    try:
+        yield from _enrolling(box, (scope, name), est_simple_reenroll(box, name, scope))
+    except Waiting as waiting:
+        keep_renewal(box, (scope, name), waiting)
+        yield from _waits(box, (scope, name))
+        return
     box.log(41986, name=name, **{"cert-type": "local"}, method="EST", status="success")
     yield Say(Text.DONE())
+
+
+def _waits(box: Box, kept: Kept) -> Flow:
+    """The server has not decided: the request is asked again in the background."""
+    try:
+        box.keep()
+    except StorageFault as fault:
+        raise messages.failed(1, Text.NOT_STORED(reason=fault.reason)) from None
+    yield Say(Text.EST_WAITS(seconds=_seconds(box, kept)))
+
+
+def _seconds(box: Box, kept: Kept) -> int:
+    return max(0, round(box.pending[kept].due - box.clock.now()))
 
 
 def _enrolling(box: Box, kept: Kept, flow: Flow) -> Flow:
@@ -59,6 +86,8 @@ def _enrolling(box: Box, kept: Kept, flow: Flow) -> Flow:
     box.enrolling.add(kept)
     try:
         yield from flow
+    except Waiting:
+        raise
     except EnrollFault as fault:
         box.log(41990, name=kept[1], **{"cert-type": "local"}, method="EST", status="failure", reason=fault.reason)
         raise messages.failed(1, Text.EST_FAILED(reason=fault.reason)) from None
@@ -85,9 +114,11 @@ def context_of(here: Here, arguments: Arguments) -> EstContext:
             raise ValueError(url)
     except ValueError:
         raise messages.value_error(url, -651, Text.BAD_URL()) from None
-    if arguments["srp-username"] or arguments["srp-password"]:
-        raise messages.failed(1, Text.NO_SRP())
     _check_certificates(here, arguments)
+    if bool(arguments["srp-username"]) != bool(arguments["srp-password"]):
+        raise messages.failed(1, f"{Text.SRP_HALF()}.")
+    if arguments["srp-username"] and arguments["client-cert"]:
+        raise messages.failed(1, f"{Text.SRP_OR_CERT()}.")
     source = arguments["source-ip"]
     fields: dict[str, Any] = {
         "ca_identifier": arguments["ca-identifier"],
@@ -95,14 +126,17 @@ def context_of(here: Here, arguments: Arguments) -> EstContext:
         "http_password": arguments["http-password"],
         "client_cert": arguments["client-cert"],
         "server_cert": arguments["ca-cert"],
+        "srp_username": arguments["srp-username"],
+        "srp_password": arguments["srp-password"],
         "source_ip": "" if source == UNSET_ADDRESS else source,
         "password": arguments["password"],
         "subject": arguments["subject"],
         "sub_alt_name": arguments["san"],
     }
     given = {name: value for name, value in fields.items() if value}
-    vfid = here.box.vfid(here.scope)
-    return EstContext(arguments["name"], url, host, port, scope=here.scope, vfid=vfid, **given)
+    box: Box = here.box
+    place: dict[str, Any] = {"scope": here.scope, "vfid": box.vfid(here.scope), "proxy": proxy_of(box, here.scope)}
+    return EstContext(arguments["name"], url, host, port, **place, **given)
 
 
 def _check_certificates(here: Here, arguments: Arguments) -> None:

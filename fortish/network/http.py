@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpcore
 
 from fortish.errors import LinkLost, PeerFault
-from fortish.network.tls import Stream
+from fortish.network.stream import Stream
 
 if TYPE_CHECKING:
     import httpx
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fortish.steps import Http
 
 CLOSED = "Connection died, tried 1 times before giving up"
+GOODBYE = 1.0  # seconds for a peer to confirm that a connection is closed
 
 
 class LiveStream(httpcore.AsyncNetworkStream):
@@ -32,25 +33,24 @@ class LiveStream(httpcore.AsyncNetworkStream):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what has come."""
         try:
-            return await asyncio.wait_for(self._stream.reader.read(max_bytes), timeout)
+            return await asyncio.wait_for(self._stream.read(max_bytes), timeout)
         except TimeoutError as error:
             raise httpcore.ReadTimeout from error
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:
             raise httpcore.ReadError(str(error)) from error
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write everything."""
         try:
-            self._stream.writer.write(buffer)
-            await asyncio.wait_for(self._stream.writer.drain(), timeout)
+            await asyncio.wait_for(self._stream.write(buffer), timeout)
         except TimeoutError as error:
             raise httpcore.WriteTimeout from error
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:
             raise httpcore.WriteError(str(error)) from error
 
     async def aclose(self) -> None:
         """Close the connection."""
-        await close(self._stream)
+        await self._stream.close(GOODBYE)
 
     async def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         """TLS is there already."""
@@ -58,7 +58,7 @@ class LiveStream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """Whether bytes (or the end) wait to be read: httpcore asks before it reuses a connection."""
-        return self._stream.reader.at_eof() if info == "is_readable" else None
+        return self._stream.at_eof() if info == "is_readable" else None
 
 
 class OneStream(httpcore.AsyncNetworkBackend):
@@ -84,15 +84,6 @@ class OneStream(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """The pause that httpcore makes between retries."""
         await asyncio.sleep(seconds)
-
-
-async def close(stream: Stream) -> None:
-    """Close a connection without waiting for a peer that does not answer."""
-    stream.writer.close()
-    try:
-        await asyncio.wait_for(stream.writer.wait_closed(), 1)
-    except (OSError, ssl.SSLError, TimeoutError):
-        stream.writer.transport.abort()
 
 
 async def perform(ask: Http) -> httpx.Response:

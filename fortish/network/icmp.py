@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 
 from fortish.errors import LinkLost
-from fortish.steps import EchoReply
+from fortish.steps import EchoReply, Header
 
 # RFC 792
 _ECHO_REPLY, _ECHO = 0, 8
@@ -29,22 +29,36 @@ _HEADER = struct.Struct("!BBHHH")  # type, code, checksum, identifier, sequence
 # every system hand over the IP header instead, where the time to live is too.
 _RECEIVE_TTL = {"linux": 12}.get(sys.platform)
 
+# The socket option, and its value, that sets the DF bit (ip(7): IP_MTU_DISCOVER, IP_PMTUDISC_DO; macOS: IP_DONTFRAG).
+_DO_NOT_FRAGMENT = {"darwin": (28, 1), "linux": (10, 2)}.get(sys.platform)
+
+_OWN = 16  # random bytes of a payload that a pattern fills
 _IDENTIFIER = secrets.randbits(16)  # of this process; Linux puts its own in its place on datagram sockets
 _LARGEST = 65535  # bytes of an IP packet, header included
 _ANCILLARY = 64  # bytes; enough for one integer with its header
 
 
-async def echo(address: str, sequence: int, size: int = 56, source: str = "", timeout: float = 2.0) -> EchoReply | None:
+async def echo(
+    address: str,
+    sequence: int,
+    size: int = 56,
+    source: str = "",
+    timeout: float = 2.0,
+    header: Header = Header(),  # noqa: B008 - a frozen value
+    pattern: bytes = b"",
+) -> EchoReply | None:
     """Send one echo request with `size` bytes of payload to an IPv4 address; None if no answer comes in `timeout` s.
 
-    `source` is the local address ('' lets the network choose). The time to live is the one in the answer's IP header,
-    or 0 on a system that does not tell it: 0 cannot arrive, and an invented 64 would pass for a fact. Raises `LinkLost`
-    with the operating system's words when it lets nothing be sent, as on Windows, which has no datagram ICMP.
+    `source` is the local address ('' lets the network choose), `header` what the IP header is to carry, where the
+    system lets a program choose it; `pattern` fills the payload behind its first 16 bytes. The time to live is the one
+    in the answer's IP header, or 0 on a system that does not tell it: 0 cannot arrive, and an invented 64 would pass
+    for a fact. Raises `LinkLost` with the operating system's words when it lets nothing be sent, as on Windows, which
+    has no datagram ICMP.
     """
-    probe = _Probe(_ipv4(address), sequence & 0xFFFF, os.urandom(max(size, 0)))
+    probe = _Probe(_ipv4(address), sequence & 0xFFFF, _payload(max(size, 0), pattern))
     link = _open()
     try:
-        _prepare(link, source)
+        _prepare(link, source, header)
         started = time.perf_counter()
         link.sendto(probe.request(), (probe.address, 0))
         async with asyncio.timeout(timeout):
@@ -55,6 +69,14 @@ async def echo(address: str, sequence: int, size: int = 56, source: str = "", ti
         raise LinkLost(_words(error)) from error
     finally:
         link.close()
+
+
+def _payload(size: int, pattern: bytes) -> bytes:
+    """Random bytes; with a pattern the first ones only, by which an answer is known as this request's."""
+    if not pattern:
+        return os.urandom(size)
+    kept = min(size, _OWN)
+    return os.urandom(kept) + (pattern * (size // len(pattern) + 1))[: size - kept]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +133,15 @@ def _told_ttl(ancillary: list[tuple[int, int, bytes]]) -> int:
     return 0
 
 
-def _prepare(link: socket.socket, source: str) -> None:
+def _prepare(link: socket.socket, source: str, header: Header) -> None:
     """Make `link` non-blocking, bound to `source` if that is given, and tell the time to live. Raises `OSError`."""
     link.setblocking(False)
+    if header.ttl:
+        link.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, header.ttl)
+    if header.tos:
+        link.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, header.tos)
+    if header.whole and _DO_NOT_FRAGMENT is not None:
+        link.setsockopt(socket.IPPROTO_IP, *_DO_NOT_FRAGMENT)
     if link.type == socket.SOCK_DGRAM and _RECEIVE_TTL is not None:
         link.setsockopt(socket.IPPROTO_IP, _RECEIVE_TTL, 1)
     if source:

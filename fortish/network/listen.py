@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import h11
-from cryptography import x509
 
 from fortish.network.chain import verified_chain
-from fortish.network.tls import NO_CHECK_TIME, pem_file
-from fortish.pki.keys import PrivateKey, encrypted_pem
-from fortish.pki.pem import pem
+from fortish.network.doorway import hello, secured
+from fortish.network.identity import Identity
+from fortish.network.stream import Stream
 from fortish.responder.body import LIMIT
 from fortish.responder.respond import Answer, Asked, Responder, Visitor, refusal, respond
+
+if TYPE_CHECKING:
+    from fortish.network.srp_server import Verifiers
 
 IDLE: Final = 30.0  # seconds of real time for a request to arrive, and for an answer to be taken
 HEADER_LIMIT: Final = 16 << 10  # octets of a request's head that may come before its end does
@@ -33,7 +34,6 @@ _HANDSHAKE = 10.0  # seconds
 _GOODBYE = 1.0  # seconds for the other end to confirm that it closes
 _CHUNK = HEADER_LIMIT  # octets read at once, so that no head above twice the limit passes
 _LINGER = 4 << 20  # octets of an overlong request that are still read, so that its sender gets to see the refusal
-_RENEW_EARLY = timedelta(days=30)
 _CONTINUE = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
 
 Clock = Callable[[], float]
@@ -72,9 +72,10 @@ async def listen(
 
     `clock` counts seconds since 1970. With "required" nobody is served who shows no certificate of the authority.
     `source_of` may know a better address of a visitor, by the port it comes from: an embedded world's own.
-    Raises OSError where the address cannot be had.
+    Whoever asks for TLS-SRP has it on the same port, unless a certificate is required, which it cannot show, or
+    `fortish[srp]` is not installed. Raises OSError where the address cannot be had.
     """
-    identity = _Identity(state, tuple(names), clock, client_certificate == "required")
+    entrance = _Entrance(state, Identity(state, tuple(names), clock, client_certificate == "required"))
     connections: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -83,62 +84,66 @@ async def listen(
         connections.add(task)
         task.add_done_callback(connections.discard)
         with contextlib.suppress(asyncio.CancelledError):  # Python 3.11's streams would print it
-            await _Connection(state, clock, reader, writer, source_of).run()
+            await _served(entrance, clock, reader, writer, source_of)
 
-    server = await asyncio.start_server(
-        serve,
-        host,
-        port,
-        ssl=identity.context,
-        ssl_handshake_timeout=_HANDSHAKE,
-        ssl_shutdown_timeout=_GOODBYE,
-        backlog=256,
-    )
+    server = await asyncio.start_server(serve, host, port, backlog=256)
     bound: int = server.sockets[0].getsockname()[1]
     if client_certificate == "required":
         state.certificate_ports.add(bound)
     return Listener(bound, server, connections)
 
 
-class _Identity:
-    """The server's TLS contexts: one for the listening socket, which hands new connections the current certificate.
-
-    The certificate is made anew when the clock nears its end, or is turned back: a box may live through many years.
-    """
-
-    def __init__(self, state: Responder, names: tuple[str, ...], clock: Clock, required: bool) -> None:
-        self._state, self._names, self._clock, self._required = state, names, clock, required
-        self.context = self._current = self._fresh()
-        self.context.sni_callback = self._on_hello
-
-    def _fresh(self) -> ssl.SSLContext:
-        authority, now = self._state.authority, _moment(self._clock)
-        certificate, key = authority.server_certificate(self._names, now)
-        self._use = certificate.not_valid_before_utc, certificate.not_valid_after_utc - _RENEW_EARLY
-        return _context([certificate, authority.certificate], key, self._required)
-
-    def _on_hello(self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
-        since, until = self._use
-        if not since <= _moment(self._clock) < until:
-            self._current = self._fresh()
-        if self._current is not self.context:
-            connection.context = self._current
+async def _served(
+    entrance: _Entrance,
+    clock: Clock,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    source_of: Callable[[int], str],
+) -> None:
+    """One client from its first octet to its last; ConnectionError, ssl.SSLError and TimeoutError are all OSErrors."""
+    try:
+        with contextlib.suppress(OSError):
+            stream, visitor = await entrance.admit(reader, writer)
+            port = writer.get_extra_info("peername")[1]
+            await _Connection(entrance.state, clock, stream, lambda: source_of(port)).run(visitor)
+    finally:
+        writer.transport.abort()
 
 
-def _context(chain: Sequence[x509.Certificate], key: PrivateKey, required: bool) -> ssl.SSLContext:
-    """A server's context. `chain` is its certificate and the root that client certificates must be signed by."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
-    context.verify_flags |= NO_CHECK_TIME  # the emulated world has its own clock
-    context.load_verify_locations(cadata=pem(chain[-1]))
-    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
-    context.num_tickets = 0
-    password = secrets.token_hex(16)
-    text = "\n".join([*map(pem, chain), encrypted_pem(key, password), ""])
-    with pem_file(text) as path:
-        context.load_cert_chain(path, password=password)
-    return context
+class _Entrance:
+    """Where clients come in: over Python's TLS, or over TLS-SRP."""
+
+    def __init__(self, state: Responder, identity: Identity) -> None:
+        self.state = state
+        self._identity = identity
+        self._verifiers: Verifiers | None = None
+
+    async def admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[Stream, Visitor]:
+        """A client's connection, and who it is. Raises OSError."""
+        if writer.get_extra_info("peername") is None:  # it has gone already
+            raise ConnectionResetError
+        address, port = writer.get_extra_info("peername")[0], writer.get_extra_info("sockname")[1]
+        transport = cast(asyncio.Transport, writer.transport)
+        async with asyncio.timeout(_HANDSHAKE):
+            come, srp = await hello(reader, transport)
+            server = _srp_server() if srp and not self._identity.required else None
+            if server is not None:
+                self._verifiers = self._verifiers or server.Verifiers()
+                transport.resume_reading()
+                accounts = self.state.policy.srp_accounts
+                stream, account = await server.accept(reader, writer, come, self._verifiers, accounts)
+                return stream, Visitor(address, port, (), account, stream.tls_unique)
+        inside = await secured(transport, come, self._identity.context, _HANDSHAKE, _GOODBYE)
+        return inside, _visitor(inside.writer, address, port)
+
+
+def _srp_server() -> Any:
+    """The server's end of TLS-SRP, None where `fortish[srp]` is not installed."""
+    try:
+        from fortish.network import srp_server
+    except ModuleNotFoundError:
+        return None
+    return srp_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,26 +162,21 @@ class _Connection:
         self,
         state: Responder,
         clock: Clock,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        source_of: Callable[[int], str],
+        stream: Stream,
+        source: Callable[[], str],
     ) -> None:
-        self._state, self._clock, self._reader, self._writer = state, clock, reader, writer
-        self._source_of = source_of
+        self._state, self._clock, self._stream, self._source = state, clock, stream, source
         self._waiting = b""  # octets of the next request that came with the last
 
-    async def run(self) -> None:
-        """Serve until the end; ConnectionError, ssl.SSLError and TimeoutError are all OSErrors."""
+    async def run(self, visitor: Visitor) -> None:
+        """Serve until the end."""
         try:
             with contextlib.suppress(OSError):
-                visitor = _visitor(self._writer)
                 while await self._one(visitor):
                     pass
-            self._writer.close()
-            with contextlib.suppress(OSError):
-                await asyncio.wait_for(self._writer.wait_closed(), 2 * _GOODBYE)
+            await self._stream.close(2 * _GOODBYE)
         finally:
-            self._writer.transport.abort()
+            self._stream.abort()
 
     async def _one(self, visitor: Visitor) -> bool:
         """One request and its answer; whether there may be another."""
@@ -188,13 +188,14 @@ class _Connection:
             return False
         if received is None:
             return False
-        source = self._source_of(self._writer.get_extra_info("peername")[1])
-        visitor = replace(visitor, address=source or visitor.address)
+        visitor = replace(visitor, address=self._source() or visitor.address)
         given = respond(self._state, received.asked, visitor, _moment(self._clock))
         if given.wire.delay:
             await asyncio.sleep(given.wire.delay)
         if received.asked.method == "HEAD":
             given = replace(given, body=b"")
+        if given.wire.silent:
+            return False
         await self._send(given, "1.0" if received.http_version == "1.0" else given.wire.http_version)
         if len(received.asked.body) > LIMIT:
             await self._linger()
@@ -205,7 +206,7 @@ class _Connection:
         left = _LINGER
         with contextlib.suppress(OSError):
             async with asyncio.timeout(_GOODBYE):
-                while left > 0 and (piece := await self._reader.read(_CHUNK)):
+                while left > 0 and (piece := await self._stream.read(_CHUNK)):
                     left -= len(piece)
 
     async def _receive(self) -> _Received | None:
@@ -213,7 +214,7 @@ class _Connection:
         conn = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_LIMIT)
         start = self._waiting.lstrip(b"\r\n")  # RFC 9112 section 2.2 allows for empty lines
         while not start:
-            if not (chunk := await self._reader.read(_CHUNK)):
+            if not (chunk := await self._stream.read(_CHUNK)):
                 return None
             start = chunk.lstrip(b"\r\n")
         conn.receive_data(start)
@@ -233,24 +234,27 @@ class _Connection:
         """The next event, for which the network is read as need be."""
         while (event := conn.next_event()) is h11.NEED_DATA:
             if conn.they_are_waiting_for_100_continue:
-                self._writer.write(conn.send(_CONTINUE) or b"")
-            conn.receive_data(await self._reader.read(_CHUNK))
+                await self._stream.write(conn.send(_CONTINUE) or b"")
+            conn.receive_data(await self._stream.read(_CHUNK))
         return event
 
     async def _send(self, given: Answer, http_version: str) -> None:
-        self._writer.write(given.head(http_version) + given.body[: given.wire.cut])
-        async with asyncio.timeout(IDLE):
-            await self._writer.drain()
+        whole = given.head(http_version) + given.body[: given.wire.cut]
+        size = given.wire.pieces or len(whole)
+        for at in range(0, len(whole), size):
+            if at:
+                await asyncio.sleep(given.wire.pause)
+            async with asyncio.timeout(IDLE):
+                await self._stream.write(whole[at : at + size])
 
 
-def _visitor(writer: asyncio.StreamWriter) -> Visitor:
+def _visitor(writer: asyncio.StreamWriter, address: str, port: int) -> Visitor:
     """Who has connected. A resumed session has no path, but still the certificate that was verified at its start."""
     connection: ssl.SSLObject = writer.get_extra_info("ssl_object")
     chain = verified_chain(connection)
     leaf = connection.getpeercert(binary_form=True) if not chain and connection.session_reused else None
     # Where TLS 1.3 is spoken there is no tls-unique, whatever Python says (RFC 8446 appendix C.5).
     unique = connection.get_channel_binding("tls-unique") if connection.version() == "TLSv1.2" else None
-    address, port = writer.get_extra_info("peername")[0], writer.get_extra_info("sockname")[1]
     return Visitor(address, port, (leaf,) if leaf else chain, None, unique)
 
 

@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import random
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING, Any, Literal
 
-from fortish.errors import LinkLost
+from fortish.box import INTERFACE
+from fortish.cmdb.store import GLOBAL
+from fortish.errors import LinkLost, PeerFault
 from fortish.messages import Text
 from fortish.network.tls import is_address
-from fortish.steps import Dial, Echo, EchoReply, Http, Link, Peer, Request, Resolve, TftpGet, TftpPut
+from fortish.steps import (
+    Dial,
+    Echo,
+    EchoReply,
+    Http,
+    HttpGet,
+    Link,
+    Peer,
+    Probe,
+    ProbeReply,
+    Request,
+    Resolve,
+    TftpGet,
+    TftpPut,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import httpx
+
     from fortish.box import Box
+    from fortish.network.capture import Capture
     from fortish.network.listen import Listener
     from fortish.network.tftp import Folder, Server
     from fortish.responder.state import Responder
 
 TFTP_PORT = 69
+REFUSED = "Failed to connect to {host} port {port} after 0 ms: Couldn't connect to server"
 
 
 class RealNetwork:
@@ -30,6 +54,7 @@ class RealNetwork:
 
     def __init__(self, box: Box) -> None:
         self.box = box
+        self.capture: Capture | None = None
 
     async def resolve(self, host: str) -> str:
         """A name's IPv4 address. Raises `LinkLost`."""
@@ -45,13 +70,15 @@ class RealNetwork:
             case Dial(peer):
                 return await self.dial(peer)
             case Http():
-                from fortish.network import http
-
-                return await http.perform(request)
+                return await self.http(request)
+            case HttpGet():
+                return await self.fetch(request)
             case Resolve(host):
                 return await self.resolve(host)
             case Echo():
                 return await self.echo(request)
+            case Probe():
+                return await self.probe(request)
             case TftpGet(server, name, limit):
                 from fortish.network import tftp
 
@@ -63,18 +90,52 @@ class RealNetwork:
                 address, port = await self.tftp(server)
                 return await tftp.put(address, port, name, content)
 
+    async def http(self, request: Http) -> httpx.Response:
+        """One HTTP request on its link; kept where exchanges are."""
+        from fortish.network import http
+
+        try:
+            response = await http.perform(request)
+        except (LinkLost, PeerFault) as fault:
+            if self.capture is not None:
+                self.capture.keep(request, None, fault.reason)
+            raise
+        if self.capture is not None:
+            self.capture.keep(request, response)
+        return response
+
     async def dial(self, peer: Peer) -> Link:
         """Connect to a host of the real network."""
         from fortish.network import tls
 
-        address = peer.host if is_address(peer.host) else await self.resolve(peer.host)
-        return await tls.dial(peer, address, peer.port, self.box.clock.now())
+        host, port = (peer.host, peer.port) if peer.proxy is None else peer.proxy[:2]
+        try:
+            address = host if is_address(host) else await self.resolve(host)
+        except LinkLost as lost:
+            raise (lost if peer.proxy is None else LinkLost(f"Could not resolve proxy: {host}")) from None
+        return await tls.dial(peer, address, port, self.box.clock.now())
+
+    async def fetch(self, request: HttpGet) -> httpx.Response:
+        """Plain HTTP from a host of the real network."""
+        from fortish.network import fetch
+
+        host, _ = fetch.host_of(request)
+        if not is_address(host):
+            await self.resolve(host)
+        return await fetch.perform(request)
 
     async def echo(self, request: Echo) -> EchoReply | None:
         """A real ICMP echo request."""
         from fortish.network import icmp
 
-        return await icmp.echo(request.address, request.sequence, request.size, request.source, request.timeout)
+        sent = request.address, request.sequence, request.size, request.source, request.timeout
+        return await icmp.echo(*sent, request.header, request.pattern)
+
+    async def probe(self, request: Probe) -> ProbeReply | None:
+        """A real datagram."""
+        from fortish.network import hops
+
+        return await hops.probe(request)
 
     async def tftp(self, server: str) -> tuple[str, int]:
         """Where a TFTP server listens."""
@@ -86,7 +147,7 @@ class RealNetwork:
 
         if link.handle.http is not None:
             await link.handle.http.aclose()
-        await http.close(link.handle)
+        await link.handle.close(http.GOODBYE)
 
     async def close(self) -> None:
         """Nothing is kept open."""
@@ -103,8 +164,19 @@ class NoNetwork(RealNetwork):
         """Always fails, also for an address."""
         raise LinkLost(f"Could not resolve host: {peer.host}. {Text.NO_NETWORK(host=peer.host)}")
 
+    async def fetch(self, request: HttpGet) -> httpx.Response:
+        """Always fails, also for an address."""
+        from fortish.network import fetch
+
+        host, _ = fetch.host_of(request)
+        raise LinkLost(f"Could not resolve host: {host}. {Text.NO_NETWORK(host=host)}")
+
     async def echo(self, request: Echo) -> EchoReply | None:
         """Nothing answers."""
+        return None
+
+    async def probe(self, request: Probe) -> ProbeReply | None:
+        """Nobody answers."""
         return None
 
     async def tftp(self, server: str) -> tuple[str, int]:
@@ -118,6 +190,10 @@ NAMES = {EST_HOST: EST_ADDRESS}
 DISTANCES = {EST_ADDRESS: (16.0, 31), FILE_SERVER: (0.8, 64)}
 EST_PORTS: dict[int, Literal["optional", "required"]] = {8443: "optional", 9443: "required"}
 CA_FILE = "estExampleCA.pem"
+ROUTER = (0.4, 64)  # how far away the router is
+STARTS = (32, 64, 128, 255)  # times to live that systems send with
+MTU = 1500  # bytes of the largest packet that leaves the box whole
+NO_NETWORK = "0.0.0.0 255.255.255.255"
 
 
 class LabNetwork(RealNetwork):
@@ -169,17 +245,33 @@ class LabNetwork(RealNetwork):
         """Connect to the responder; any other address is not there."""
         from fortish.network import tls
 
+        if peer.proxy is not None:  # the lab has none
+            await self.resolve(peer.proxy[0])
+            raise LinkLost(REFUSED.format(host=peer.proxy[0], port=peer.proxy[1]))
         address = await self.resolve(peer.host)
-        if peer.source and peer.source not in self.box.addresses():
-            raise LinkLost(f"bind failed with source address {peer.source}: {Text.NO_SOURCE(address=peer.source)}")
+        self._bind(peer.source)
         if address != EST_ADDRESS or peer.port not in EST_PORTS:
-            raise LinkLost(f"Failed to connect to {peer.host} port {peer.port} after 0 ms: Couldn't connect to server")
+            raise LinkLost(REFUSED.format(host=peer.host, port=peer.port))
         port = await self._listening(peer.port)
-        inside = Peer(peer.host, peer.port, peer.trust, peer.credential, peer.srp, "", peer.timeout)
+        inside = replace(peer, source="")
         link = await tls.dial(inside, "127.0.0.1", port, self.box.clock.now())
         source = peer.source or next(iter(self.box.addresses()), "127.0.0.1")
-        self._sources[link.handle.writer.get_extra_info("sockname")[1]] = source
+        self._sources[link.handle.local_port] = source
         return link
+
+    def _bind(self, source: str) -> None:
+        """A source address must be the box's own. Raises `LinkLost`."""
+        if source and source not in self.box.addresses():
+            raise LinkLost(f"bind failed with source address {source}: {Text.NO_SOURCE(address=source)}")
+
+    async def fetch(self, request: HttpGet) -> httpx.Response:
+        """Plain HTTP: no host of the lab serves any."""
+        from fortish.network import fetch
+
+        host, port = fetch.host_of(request)
+        await self.resolve(host)
+        self._bind(request.source)
+        raise LinkLost(REFUSED.format(host=host, port=port))
 
     async def _listening(self, port: int) -> int:
         if port not in self._listeners:
@@ -200,10 +292,47 @@ class LabNetwork(RealNetwork):
         """The lab's hosts and the box's own addresses answer."""
         if request.address in self.box.addresses() or request.address.startswith("127."):
             return EchoReply(0.0001, 255)
-        distance = DISTANCES.get(request.address)
-        if distance is None:
+        if request.header.whole and request.size + 28 > MTU:  # the headers of IPv4 and ICMP
+            raise LinkLost(os.strerror(errno.EMSGSIZE))
+        distance = self._distance(request.address)
+        if distance is None or 0 < request.header.ttl < len(self._route(request.address)):
             return None
-        return EchoReply(distance[0] / 1000 * self._random.uniform(0.8, 1.2), distance[1])
+        return EchoReply(self._seconds(distance[0]), distance[1])
+
+    def _distance(self, address: str) -> tuple[float, int] | None:
+        return DISTANCES.get(address) or (ROUTER if address == self._router() else None)
+
+    def _seconds(self, milliseconds: float) -> float:
+        return milliseconds / 1000 * self._random.uniform(0.8, 1.2)
+
+    def _router(self) -> str:
+        """The router of the box's first network: its lowest address that is not the box's; '' without a network."""
+        for entry in self.box.cmdb.rows(GLOBAL, INTERFACE).values():
+            network = IPv4Interface("/".join(str(entry.values.get("ip", NO_NETWORK)).split())).network
+            if network.num_addresses > 2:
+                return next(str(host) for host in network.hosts() if str(host) not in self.box.addresses())
+        return ""
+
+    def _route(self, address: str) -> list[str]:
+        """Who is passed on the way to an address, itself included; '' for one that does not tell its name.
+
+        As many routers as its time to live has lost of the 32, 64, 128 or 255 that it was sent with. Nobody behind the
+        router knows an address that is not in the lab.
+        """
+        distance = self._distance(address)
+        if distance is None:
+            return [self._router()]
+        lost = next(start for start in STARTS if start >= distance[1]) - distance[1]
+        return [*([self._router()] * min(lost, 1)), *([""] * (lost - 1)), address]
+
+    async def probe(self, request: Probe) -> ProbeReply | None:
+        """The router and the lab's hosts answer, the box itself at once."""
+        if request.address in self.box.addresses() or request.address.startswith("127."):
+            return ProbeReply(request.address, 0.0001, True)
+        route = self._route(request.address)
+        who = route[request.ttl - 1] if request.ttl <= len(route) else ""
+        distance = self._distance(who)
+        return None if distance is None else ProbeReply(who, self._seconds(distance[0]), who == request.address)
 
     async def tftp(self, server: str) -> tuple[str, int]:
         """Where the lab's file server listens."""

@@ -32,6 +32,18 @@ class Pkcs7Fault(PkiFault):
     """A certs-only message (RFC 5652, RFC 5272 section 4.1) cannot be read."""
 
 
+class CmsFault(PkiFault):
+    """A signed or an enveloped message (RFC 5652) cannot be read, or is not what it claims to be."""
+
+
+class Pkcs12Fault(PkiFault):
+    """A PKCS #12 file (RFC 7292) cannot be read or written."""
+
+
+class CrlFault(PkiFault):
+    """A certificate revocation list (RFC 5280 section 5) cannot be read, or is not to be believed."""
+
+
 class RequestFault(PkiFault):
     """A certification request, or a name for one, cannot be made of what was given."""
 

@@ -25,6 +25,7 @@ _PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]+")
 
 _EXTENSION_REQUEST = der.write_oid("1.2.840.113549.1.9.14")
 _CHALLENGE_PASSWORD = der.write_oid("1.2.840.113549.1.9.7")
+_IDENTITY_LINKING = der.write_oid("1.2.840.113549.1.9.16.2.58")
 _SUBJECT_ALT_NAME = der.write_oid("2.5.29.17")
 
 _ECDSA_SHA256 = der.encode(der.SEQUENCE, der.write_oid("1.2.840.10045.4.3.2"))
@@ -39,23 +40,28 @@ def new_request(
     subject: x509.Name,
     san: x509.SubjectAlternativeName | None,
     challenge: str | None = None,
+    *,
+    linking: str | None = None,
+    extensions: Sequence[bytes] = (),
 ) -> x509.CertificateSigningRequest:
-    """A request for `subject`, with `san` as its only extension, signed with SHA-256 (EdDSA: its own hash).
+    """A request for `subject`, with `san` as its extension, signed with SHA-256 (EdDSA: its own hash).
 
-    `challenge` becomes the challengePassword attribute (RFC 2985 5.4.1). Raises RequestFault for one that is empty or
-    longer than 255 characters.
+    `challenge` becomes the challengePassword attribute (RFC 2985 5.4.1), `linking` estIdentityLinking (RFC 7894 3.3);
+    `extensions` are further ones in DER. Raises RequestFault for a text that is empty or longer than 255 characters.
     """
     listed = b""
     if san is not None:
         # RFC 5280 4.2.1.6: with an empty subject the alternative name must be critical.
         flag = b"" if len(subject) else der.encode(0x01, b"\xff")
         value = der.encode(der.OCTET_STRING, san.public_bytes())
-        listed = der.encode(der.SEQUENCE, der.encode(der.SEQUENCE, _SUBJECT_ALT_NAME, flag, value))
-    return _signed(key, subject.public_bytes(), _attributes(listed, challenge))
+        listed = der.encode(der.SEQUENCE, _SUBJECT_ALT_NAME, flag, value)
+    if listed or extensions:
+        listed = der.encode(der.SEQUENCE, listed, *extensions)
+    return _signed(key, subject.public_bytes(), _attributes(listed, challenge, linking))
 
 
 def renewal_request(
-    certificate: x509.Certificate, key: PrivateKey, challenge: str | None = None
+    certificate: x509.Certificate, key: PrivateKey, challenge: str | None = None, *, linking: str | None = None
 ) -> x509.CertificateSigningRequest:
     """A request with the certificate's subject and all its extensions, byte for byte and in its order.
 
@@ -63,7 +69,7 @@ def renewal_request(
     Raises RequestFault as `new_request` does, CertificateUnreadable for a certificate that cannot be taken apart.
     """
     fields = raw_fields(certificate)
-    return _signed(key, fields.subject, _attributes(fields.extensions, challenge))
+    return _signed(key, fields.subject, _attributes(fields.extensions, challenge, linking))
 
 
 def pem_request(request: x509.CertificateSigningRequest) -> str:
@@ -71,12 +77,23 @@ def pem_request(request: x509.CertificateSigningRequest) -> str:
     return request.public_bytes(Encoding.PEM).decode("ascii").rstrip("\n")
 
 
-def _attributes(extensions: bytes, challenge: str | None) -> Sequence[bytes]:
+def read_request(pem: str) -> x509.CertificateSigningRequest:
+    """The request in a PEM text. Raises RequestFault."""
+    try:
+        request = x509.load_pem_x509_csr(pem.encode("utf-8", "surrogateescape"))
+        _ = request.subject
+    except UNREADABLE as error:
+        raise RequestFault(f"not a certification request: {error}") from None
+    return request
+
+
+def _attributes(extensions: bytes, challenge: str | None, linking: str | None) -> Sequence[bytes]:
     found = []
     if extensions:
         found.append(der.encode(der.SEQUENCE, _EXTENSION_REQUEST, der.encode(der.SET, extensions)))
-    if challenge is not None:
-        found.append(der.encode(der.SEQUENCE, _CHALLENGE_PASSWORD, der.encode(der.SET, _directory_string(challenge))))
+    for oid, text in ((_CHALLENGE_PASSWORD, challenge), (_IDENTITY_LINKING, linking)):
+        if text is not None:
+            found.append(der.encode(der.SEQUENCE, oid, der.encode(der.SET, _directory_string(text))))
     return found
 
 

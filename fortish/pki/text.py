@@ -69,6 +69,30 @@ def get_block(certificate: x509.Certificate) -> list[str]:
     return lines
 
 
+def detail_rows(certificate: x509.Certificate) -> list[tuple[str, str]]:
+    """The rows of `get … details` below the name, (label, value); times are UTC."""
+    return [
+        ("Subject:", spaced(certificate.subject)),
+        ("Issuer:", spaced(certificate.issuer)),
+        ("Valid from:", _time(certificate.not_valid_before_utc)),
+        ("Valid to:", _time(certificate.not_valid_after_utc)),
+        ("Fingerprint:", fingerprint(certificate)),
+        ("Serial Num:", serial_text(certificate)),
+    ]
+
+
+def crl_rows(crl: x509.CertificateRevocationList) -> list[tuple[str, str]]:
+    """The same of a revocation list."""
+    until = crl.next_update_utc
+    return [
+        ("Issuer:", spaced(crl.issuer)),
+        ("Last update:", _time(crl.last_update_utc)),
+        ("Next update:", _time(until) if until is not None else "none"),
+        ("Fingerprint:", upper_hex(crl.fingerprint(_HASHES["md5"]()))),
+        ("Revoked:", str(len(crl))),
+    ]
+
+
 def fingerprint(certificate: x509.Certificate, algorithm: str = "md5") -> str:
     """The hash over the whole DER certificate, "md5" (the box's own), "sha1" or "sha256", upper-case with colons."""
     return upper_hex(certificate.fingerprint(_HASHES[algorithm]()))

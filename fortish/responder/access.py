@@ -1,11 +1,10 @@
-"""Who may enrol (RFC 7030 section 3.3): holders of our certificates, users of TLS-SRP, users of HTTP Basic."""
+"""Who may enrol (RFC 7030 section 3.3): holders of our certificates, users of TLS-SRP, of HTTP Basic and Digest."""
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +15,7 @@ from fortish.pki.chains import dates_fault
 from fortish.pki.faults import CertificateUnreadable
 from fortish.pki.names import tight
 from fortish.responder.body import Requested
+from fortish.responder.digest import digest_user
 from fortish.responder.message import Asked, Refused, Visitor
 from fortish.responder.state import Responder
 
@@ -28,8 +28,11 @@ class Holder:
     certificate: x509.Certificate | None = None
 
 
-def holder(state: Responder, asked: Asked, visitor: Visitor, now: datetime) -> Holder:
-    """Whoever stands behind a request. A certificate goes before SRP, and that before Basic. Raises Refused (401)."""
+def holder(state: Responder, asked: Asked, visitor: Visitor, now: datetime, schemes: Sequence[str]) -> Holder:
+    """Whoever stands behind a request. A certificate goes before SRP, and that before HTTP. Raises Refused (401).
+
+    `schemes` are those of HTTP that count.
+    """
     certificate, fault = own_certificate(state, visitor, now)
     if certificate is not None:
         return Holder(tight(certificate.subject), certificate)
@@ -38,11 +41,17 @@ def holder(state: Responder, asked: Asked, visitor: Visitor, now: datetime) -> H
     given = asked.header(b"authorization")
     if given is None:
         raise Refused(401, fault or "user name and password, or a client certificate of this CA, are needed")
-    return Holder(_basic_user(given, state.policy.accounts))
+    accounts = state.policy.accounts
+    scheme = given.lstrip().partition(b" ")[0].lower()
+    if scheme == b"digest" and "digest" in schemes:
+        return Holder(digest_user(given, asked, accounts, state.nonces, now))
+    if "basic" in schemes:
+        return Holder(_basic_user(given, accounts))
+    raise Refused(401, "HTTP Digest is needed")
 
 
 def own_certificate(state: Responder, visitor: Visitor, now: datetime) -> tuple[x509.Certificate | None, str]:
-    """The visitor's client certificate if this CA has issued it and it is valid at `now`; else why not, '' for none.
+    """The visitor's client certificate if a CA of ours has issued it and it is valid at `now`; else why not ('': none).
 
     TLS does not look at dates, so they are looked at here.
     """
@@ -52,8 +61,10 @@ def own_certificate(state: Responder, visitor: Visitor, now: datetime) -> tuple[
         certificate = load(visitor.chain[0])
     except CertificateUnreadable as fault:
         return None, f"the client certificate is {fault.reason}"
-    if not state.authority.has_issued(certificate):
+    if not any(ca.has_issued(certificate) for ca in state.every_hierarchy(now).values()):
         return None, "the client certificate is not of this CA"
+    if certificate.serial_number in state.revoked:
+        return None, "the client certificate has been revoked"
     outdated = dates_fault([certificate], now)
     return (None, f"the client {outdated}") if outdated is not None else (certificate, "")
 
@@ -61,7 +72,7 @@ def own_certificate(state: Responder, visitor: Visitor, now: datetime) -> tuple[
 def check_renewal(held: x509.Certificate, wanted: Requested) -> None:
     """Subject and alternative names must be those of the certificate that is renewed (RFC 7030 section 4.2.2).
 
-    They are compared as encoded. Raises Refused (403).
+    They are compared as encoded; other names are asked for with a ChangeSubjectName. Raises Refused (403).
     """
     if held.subject.public_bytes() != wanted.subject.public_bytes():
         raise Refused(403, "the subject is not that of the certificate to be renewed")
@@ -69,16 +80,6 @@ def check_renewal(held: x509.Certificate, wanted: Requested) -> None:
     before, after = (item.public_bytes() if item is not None else b"" for item in (names, wanted.san))
     if before != after:
         raise Refused(403, "the subjectAltName is not that of the certificate to be renewed")
-
-
-def check_binding(visitor: Visitor, wanted: Requested) -> None:
-    """A challengePassword must be this connection's tls-unique (RFC 7030 sections 3.5 and 4.2). Raises Refused."""
-    if wanted.challenge is None:
-        return
-    if visitor.tls_unique is None:
-        raise Refused(400, "a challengePassword cannot be checked here: tls-unique needs TLS 1.2 at most")
-    if not hmac.compare_digest(wanted.challenge, base64.b64encode(visitor.tls_unique)):
-        raise Refused(400, "the challengePassword is not the tls-unique of this connection: linking has failed")
 
 
 def _basic_user(given: bytes, accounts: Mapping[str, str]) -> str:

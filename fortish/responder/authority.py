@@ -1,6 +1,6 @@
-"""The lab's certification authority: one EC P-256 root that signs everything itself, with ECDSA and SHA-256.
+"""A lab's certification authority: a certificate and its EC P-256 key, which signs with ECDSA and SHA-256.
 
-It is made afresh, or kept in a folder. It is for labs: the kept key is in clear, nothing can be revoked.
+It is made afresh, or kept in a folder. It is for labs: the kept key is in clear.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -53,12 +53,13 @@ _USAGES = (
     "decipher_only",
 )
 _DIGITAL_SIGNATURE = x509.KeyUsage(**{usage: usage == "digital_signature" for usage in _USAGES})
+_CA_USAGE = x509.KeyUsage(**{usage: usage in ("key_cert_sign", "crl_sign") for usage in _USAGES})
 _NO_CA = x509.BasicConstraints(ca=False, path_length=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Authority:
-    """A self-signed root and its key."""
+    """A CA certificate, self-signed or not, and its key."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey = field(repr=False)
@@ -78,6 +79,36 @@ class Authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=False)
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         return cls(load(builder.sign(key, _HASH).public_bytes(Encoding.DER)), key)
+
+    def below(self, now: datetime, common_name: str) -> Authority:
+        """A new intermediate CA, for as long as this one is valid; it may sign end entities only."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        dates = now - _DAY, self.certificate.not_valid_after_utc
+        builder = _unsigned(_common_name(common_name), key.public_key(), self.certificate.subject, dates)
+        builder = builder.serial_number(1 << 63 | secrets.randbits(63))
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = builder.add_extension(_CA_USAGE, critical=True)
+        return Authority(self._signed(builder, key.public_key()), key)
+
+    def vouch(self, other: x509.Certificate, dates: tuple[datetime, datetime]) -> x509.Certificate:
+        """Another root's name and key, signed by this one (RFC 4210 section 4.4)."""
+        key = other.public_key()
+        assert isinstance(key, ec.EllipticCurvePublicKey)  # all roots here have one
+        builder = _unsigned(other.subject, key, self.certificate.subject, dates)
+        builder = builder.serial_number(1 << 63 | secrets.randbits(63))
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=False)
+        return self._signed(builder, key)
+
+    def revocations(self, listed: Iterable[tuple[int, datetime]], number: int, now: datetime) -> bytes:
+        """A revocation list in DER (RFC 5280 section 5), good for a week: serial numbers, and since when."""
+        builder = x509.CertificateRevocationListBuilder(issuer_name=self.certificate.subject)
+        builder = builder.last_update(now).next_update(now + 7 * _DAY)
+        for serial, since in listed:
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(since)
+            builder = builder.add_revoked_certificate(entry.build())
+        builder = builder.add_extension(self._above(), critical=False)
+        builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+        return builder.sign(self.key, _HASH).public_bytes(Encoding.DER)
 
     def issue(
         self,
@@ -118,7 +149,7 @@ class Authority:
         return self._signed(builder, key.public_key()), key
 
     def has_issued(self, certificate: x509.Certificate) -> bool:
-        """Whether this root's key has signed `certificate`, and it is not the root itself."""
+        """Whether this CA's key has signed `certificate`, and it is not the CA's own."""
         try:
             certificate.verify_directly_issued_by(self.certificate)
         except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
@@ -133,8 +164,8 @@ class Authority:
         clear = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _write(folder / KEY_FILE, clear, 0o600)
-            _write(folder / CERTIFICATE_FILE, self.certificate.public_bytes(Encoding.PEM), 0o644)
+            replace_file(folder / KEY_FILE, clear, 0o600)
+            replace_file(folder / CERTIFICATE_FILE, self.certificate.public_bytes(Encoding.PEM), 0o644)
         except OSError as error:
             raise UsageError(f"cannot keep the CA in {folder}: {error.strerror}") from None
 
@@ -155,11 +186,13 @@ class Authority:
         return cls(certificate, key)
 
     def _signed(self, builder: x509.CertificateBuilder, public_key: CertificatePublicKeyTypes) -> x509.Certificate:
-        ours = extension(self.certificate, x509.SubjectKeyIdentifier)
-        assert ours is not None  # `fresh` makes it, `load` looks for it
-        above = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ours)
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-        return builder.add_extension(above, critical=False).sign(self.key, _HASH)
+        return builder.add_extension(self._above(), critical=False).sign(self.key, _HASH)
+
+    def _above(self) -> x509.AuthorityKeyIdentifier:
+        ours = extension(self.certificate, x509.SubjectKeyIdentifier)
+        assert ours is not None  # all that make one add it, `load` looks for it
+        return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ours)
 
 
 def reserve_serials(folder: Path) -> int:
@@ -170,7 +203,7 @@ def reserve_serials(folder: Path) -> int:
     path = folder / SERIAL_FILE
     try:
         first = int(path.read_text("ascii")) if path.exists() else FIRST_SERIAL
-        _write(path, b"%d\n" % (first + _SERIALS_PER_START), 0o644)
+        replace_file(path, b"%d\n" % (first + _SERIALS_PER_START), 0o644)
     except OSError as error:
         raise UsageError(f"cannot keep serial numbers in {path}: {error.strerror}") from None
     except ValueError:
@@ -204,8 +237,11 @@ def _years_after(moment: datetime, years: int) -> datetime:
         return moment.replace(year=moment.year + years, day=28)
 
 
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """Replace the file in one step, so that a run that is killed leaves the old one or the new one."""
+def replace_file(path: Path, content: bytes, mode: int) -> None:
+    """Replace a file in one step, so that a run that is killed leaves the old one or the new one.
+
+    Raises OSError.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:

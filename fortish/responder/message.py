@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 from fortish.errors import FortishError
 
@@ -34,7 +35,8 @@ _REASONS: Mapping[int, str] = MappingProxyType(
         504: "Gateway Timeout",
     }
 )
-_CHALLENGE = ("WWW-Authenticate", 'Basic realm="estrealm"')
+REALM: Final = "estrealm"
+BASIC_CHALLENGE: Final = f'Basic realm="{REALM}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class Visitor:
     """Who asks, as the connection knows it.
 
     `chain` is the client's certificate path in DER, leaf first, verified by TLS except for its dates; `srp_user` the
-    user that TLS-SRP has authenticated; `tls_unique` the channel binding of RFC 5929, None where there is none.
+    user that TLS-SRP has authenticated; `tls_unique` the channel binding of RFC 5929, `tls_exporter` that of RFC 9266,
+    None where there is none or nobody knows it.
     """
 
     address: str = ""
@@ -64,13 +67,15 @@ class Visitor:
     chain: tuple[bytes, ...] = field(repr=False, default=())
     srp_user: str | None = None
     tls_unique: bytes | None = field(repr=False, default=None)
+    tls_exporter: bytes | None = field(repr=False, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
     """What a server does beyond a plain answer.
 
-    It closes the connection afterwards (`close`), or after `cut` octets of the body; it waits `delay` seconds first.
+    It closes the connection afterwards (`close`), or after `cut` octets of the body, or without any answer
+    (`silent`); it waits `delay` seconds first, and between `pieces` octets `pause` seconds (0 pieces: all at once).
     An HTTP/1.0 request has an HTTP/1.0 answer whatever `http_version` says.
     """
 
@@ -78,6 +83,9 @@ class Wire:
     close: bool = False
     cut: int | None = None
     delay: float = 0.0
+    pieces: int = 0
+    pause: float = 0.0
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +108,17 @@ class Answer:
 
 
 class Refused(FortishError):
-    """A request that gets an error status: `text` says why, in a sentence. Never leaves `respond`."""
+    """A request that gets an error status, or a 202: `text` says why, in a sentence. Never leaves `respond`.
 
-    def __init__(self, status: int, text: str, *headers: tuple[str, str]) -> None:
+    `stale` is for a 401: what was shown is right, but too old (RFC 7616 section 3.3).
+    """
+
+    def __init__(self, status: int, text: str, *headers: tuple[str, str], stale: bool = False) -> None:
         super().__init__(text)
         self.status = status
         self.text = text
         self.headers = headers
+        self.stale = stale
 
 
 def answer(status: int, body: bytes, *headers: tuple[str, str]) -> Answer:
@@ -116,9 +128,11 @@ def answer(status: int, body: bytes, *headers: tuple[str, str]) -> Answer:
     return Answer(status, reason, (("Status", f"{status} {reason}"), *headers, *length), body if length else b"")
 
 
-def refusal(status: int, text: str, *headers: tuple[str, str]) -> Answer:
-    """An answer whose body is one line of text (RFC 8951 section 5.1); a 401 brings its challenge along."""
-    challenge = (_CHALLENGE,) if status == 401 else ()
+def refusal(
+    status: int, text: str, *headers: tuple[str, str], challenges: Sequence[str] = (BASIC_CHALLENGE,)
+) -> Answer:
+    """An answer whose body is one line of text (RFC 8951 section 5.1); a 401 brings its challenges along."""
+    challenge = tuple(("WWW-Authenticate", one) for one in challenges) if status == 401 else ()
     body = "" if status == 204 else f"{text}\n"
     typed = (("Content-Type", "text/plain"),) if body else ()
     return answer(status, body.encode("utf-8", "replace"), *challenge, *headers, *typed)

@@ -2,10 +2,19 @@
 
     days = 365
     wrap = "auto"                          # 64, 76, "none" or "auto"
-    csrattrs = ["1.3.132.0.34"]
-    accounts = { estuser = "estpwd" }      # HTTP Basic
+    csrattrs = ["1.3.132.0.34", { rsa = 4096 }]    # the items are explained in `attributes`
+    accounts = { estuser = "estpwd" }      # HTTP Basic and Digest
     srp-accounts = { srpuser = "srppwd" }  # TLS-SRP
+    http-auth = ["digest", "basic"]        # what is offered; a client that knows Digest takes it
+    pop = "required"                       # "off", "optional" or "required": linking, RFC 7030 section 3.5
+    approval = "manual"                    # or "auto": simpleenroll waits (202) until someone approves it
+    approve-after = 60                     # seconds after which it is approved unattended
+    retry-after = 10                       # seconds, or "date" for an HTTP date
+    rollover = true                        # a new root beside the old one, RFC 7030 section 4.1.3
+    intermediate = true                    # certificates are issued by a CA below the root
+    cas.iot = { common-name = "iotCA" }    # a further CA; it may have intermediate and rollover too
     labels.full = { keep-subject = true }  # a path segment, RFC 7030 section 3.2.2
+    labels.iot = { ca = "iot", days = 30, csrattrs = [], pop = "off", http-auth = ["basic"], approval = "auto" }
     faults.simpleenroll = "wrong-key"      # or { status = 503, headers = [["Retry-After", "60"]] }
 
 What a file names replaces the default as a whole; a word that is not known is an error.
@@ -13,32 +22,53 @@ What a file names replaces the default as a whole; a word that is not known is a
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType, UnionType
-from typing import Any, Final, TypeAlias
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias
 
 from fortish.errors import UsageError
-from fortish.pki.csrattrs import write_csrattrs
-from fortish.pki.faults import CsrAttrsFault
-from fortish.responder.faults import FAULTS, SEGMENT, Fault
+from fortish.responder.attributes import Attr, read_attributes
+from fortish.responder.faults import FAULTS, FORMS, REDIRECTS, SEGMENT, Fault
+from fortish.responder.reading import Reader, fields, one_of, plain, some_of, strings, table
 
 Wrap: TypeAlias = int | str
+Pop: TypeAlias = Literal["off", "optional", "required"]
 WRAPS: Final[tuple[Wrap, ...]] = (64, 76, "auto", "none")
 
 # The RFC's operation names: none of them may serve as a path segment (RFC 7030 section 3.2.2). Sorted.
 OPERATION_NAMES: Final = ("cacerts", "csrattrs", "fullcmc", "serverkeygen", "simpleenroll", "simplereenroll")
 
-CSRATTRS: Final = ("1.3.6.1.1.1.1.22", "1.2.840.113549.1.9.1", "1.3.132.0.34", "2.16.840.1.101.3.4.2.2")
+CSRATTRS: Final[tuple[Attr, ...]] = (
+    "1.3.6.1.1.1.1.22",
+    "1.2.840.113549.1.9.1",
+    "1.3.132.0.34",
+    "2.16.840.1.101.3.4.2.2",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What kind of CA: its root's common name ('' for the usual one), and what there is besides a root."""
+
+    common_name: str = ""
+    intermediate: bool = False
+    rollover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a path segment changes. `csrattrs` of None are the policy's own, an empty tuple is none at all."""
+    """What a path segment changes. None is the policy's own value; an empty tuple of csrattrs is none at all."""
 
     keep_subject: bool = False
-    csrattrs: tuple[str, ...] | None = None
+    csrattrs: tuple[Attr, ...] | None = None
+    approval: str | None = None
+    ca: str = ""
+    days: int | None = None
+    http_auth: tuple[str, ...] | None = None
+    pop: Pop | None = None
 
 
 def _one(key: str, value: object) -> Callable[[], Mapping[str, Any]]:
@@ -51,16 +81,25 @@ class Policy:
 
     `wrap` is the columns of base64: 64 with LF, 76 with CRLF, "none" for one line without an end; "auto" is 64, and
     one line for a request without User-Agent and Accept, since the client known to send such (strongSwan 5.9) reads
-    nothing else. `faults` maps an operation, or "*" for all others, to what goes wrong in it.
+    nothing else. `faults` maps an operation, or "*" for all others, to what goes wrong in it. `approve_after` of None
+    waits for ever; `retry_after` is in seconds, or "date".
     """
 
     accounts: Mapping[str, str] = field(default_factory=_one("estuser", "estpwd"), repr=False)
     srp_accounts: Mapping[str, str] = field(default_factory=_one("srpuser", "srppwd"), repr=False)
     labels: Mapping[str, Label] = field(default_factory=_one("full", Label(keep_subject=True)))
-    csrattrs: tuple[str, ...] = CSRATTRS
+    csrattrs: tuple[Attr, ...] = CSRATTRS
     wrap: Wrap = "auto"
     days: int = 365
     faults: Mapping[str, Fault] = field(default_factory=lambda: MappingProxyType({}))
+    http_auth: tuple[str, ...] = ("basic",)
+    pop: Pop = "off"
+    approval: str = "auto"
+    approve_after: int | None = None
+    retry_after: int | str = 10
+    intermediate: bool = False
+    rollover: bool = False
+    cas: Mapping[str, Kind] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def from_toml(cls, text: str) -> Policy:
@@ -69,56 +108,37 @@ class Policy:
             found = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise UsageError(f"policy: {error}") from None
-        return cls(**_fields("policy", found, _POLICY))
+        policy = cls(**fields("policy", found, _POLICY))
+        for name, label in policy.labels.items():
+            if label.ca and label.ca not in policy.cas:
+                raise UsageError(f"policy: labels.{name}: ca: there is no CA {label.ca!r} among cas")
+        return policy
+
+    def label(self, segment: str) -> Label:
+        """What a path segment stands for, nothing left open; '' is the policy's own."""
+        own = self.labels.get(segment, _NO_LABEL)
+        return replace(
+            own,
+            approval=own.approval or self.approval,
+            csrattrs=self.csrattrs if own.csrattrs is None else own.csrattrs,
+            days=own.days or self.days,
+            http_auth=own.http_auth or self.http_auth,
+            pop=own.pop or self.pop,
+        )
+
+    def kinds(self) -> dict[str, Kind]:
+        """Every CA by its name; '' is the usual one."""
+        return {"": Kind("", self.intermediate, self.rollover), **self.cas}
 
 
-_Reader: TypeAlias = Callable[[str, object], Any]
+_NO_LABEL: Final = Label()
 
 
-def _fields(where: str, found: object, readers: Mapping[str, _Reader]) -> dict[str, Any]:
-    """The keyword arguments that a TOML table stands for: each key has a reader, and hyphens become underscores."""
-    values: dict[str, Any] = {}
-    for key, value in _table(where, found).items():
-        if key not in readers:
-            raise UsageError(f"{where}: unknown key {key!r}; known are {', '.join(sorted(readers))}")
-        values[key.replace("-", "_")] = readers[key](f"{where}: {key}", value)
-    return values
-
-
-def _table(where: str, value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise UsageError(f"{where} must be a table")
-    return value
-
-
-def _plain(kind: type | UnionType, wanted: str, accepts: Callable[[Any], bool] = lambda value: True) -> _Reader:
-    """A reader of one value of a TOML type; a boolean is no number."""
-
-    def read(where: str, value: object) -> Any:
-        if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool) or not accepts(value):
-            raise UsageError(f"{where} must be {wanted}")
-        return value
-
-    return read
-
-
-def _strings(where: str, value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise UsageError(f"{where} must be a list of strings")
-    return tuple(value)
-
-
-def _oids(where: str, value: object) -> tuple[str, ...]:
-    oids = _strings(where, value)
-    try:
-        write_csrattrs(oids)
-    except CsrAttrsFault as fault:
-        raise UsageError(f"{where}: {fault.reason}") from None
-    return oids
+# --- readers ------------------------------------------------------------------------------------------------------
 
 
 def _accounts(where: str, value: object) -> Mapping[str, str]:
-    accounts = _table(where, value)
+    accounts = table(where, value)
     for user, password in accounts.items():
         if not isinstance(password, str) or "\0" in user + password:
             raise UsageError(f"{where}: the password of {user!r} must be a string without NUL")
@@ -128,15 +148,24 @@ def _accounts(where: str, value: object) -> Mapping[str, str]:
 
 
 def _labels(where: str, value: object) -> Mapping[str, Label]:
-    labels = _table(where, value)
+    labels = table(where, value)
     for name in labels:
         if not name or "/" in name or name in OPERATION_NAMES or name.startswith(SEGMENT):
             raise UsageError(f"{where}: {name!r} cannot be a path segment")
-    return MappingProxyType({name: Label(**_fields(f"{where}.{name}", it, _LABEL)) for name, it in labels.items()})
+    return MappingProxyType({name: Label(**fields(f"{where}.{name}", it, _LABEL)) for name, it in labels.items()})
+
+
+def _cas(where: str, value: object) -> Mapping[str, Kind]:
+    found = table(where, value)
+    for name in found:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", name):
+            raise UsageError(f"{where}: {name!r} cannot be a CA's name: letters, digits, - and _ make one")
+    kinds = {name: Kind(**{"common_name": name, **fields(f"{where}.{name}", it, _KIND)}) for name, it in found.items()}
+    return MappingProxyType(kinds)
 
 
 def _faults(where: str, value: object) -> Mapping[str, Fault]:
-    faults = _table(where, value)
+    faults = table(where, value)
     for operation in faults:
         if operation != "*" and operation not in OPERATION_NAMES:
             raise UsageError(f"{where}: unknown operation {operation!r}; known are *, {', '.join(OPERATION_NAMES)}")
@@ -148,18 +177,18 @@ def _fault(where: str, value: object) -> Fault:
         if value not in FAULTS:
             raise UsageError(f"{where}: unknown fault {value!r}; known are {', '.join(FAULTS)}")
         return FAULTS[value]
-    return Fault(**_fields(where, value, _FAULT))
+    return Fault(**fields(where, value, _FAULT))
 
 
 def _headers(where: str, value: object) -> tuple[tuple[str, str], ...]:
-    pairs = [_strings(where, item) for item in value] if isinstance(value, list) else [()]
+    pairs = [strings(where, item) for item in value] if isinstance(value, list) else [()]
     if any(len(pair) != 2 or not "".join(pair).isprintable() for pair in pairs):
         raise UsageError(f"{where} must be a list of [name, value]")
     return tuple((pair[0], pair[1]) for pair in pairs)
 
 
 def _body(where: str, value: object) -> bytes:
-    text: str = _plain(str, "a string")(where, value)
+    text: str = plain(str, "a string")(where, value)
     return text.encode()
 
 
@@ -167,36 +196,91 @@ def _seconds(where: str, value: object) -> float:
     return float(_DELAY(where, value))
 
 
-_DELAY = _plain(int | float, "a number of seconds from 0 to 3600", lambda number: 0 <= number <= 3600)
-_FLAG = _plain(bool, "true or false")
-_SIZE = _plain(int, "a number of octets, 0 or more", lambda number: number >= 0)
+def _retry_after(where: str, value: object) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 86400:
+        return value
+    if value != "date":
+        raise UsageError(f'{where} must be a number of seconds from 0 to 86400, or "date"')
+    return "date"
 
-# Sorted, each with what reads its value.
-_FAULT: Mapping[str, _Reader] = MappingProxyType(
+
+_APPROVAL = one_of("auto", "manual")
+_DAYS = plain(int, "a number of days from 1 to 36500", range(1, 36501).__contains__)
+_DELAY = plain(int | float, "a number of seconds from 0 to 3600", lambda number: 0 <= number <= 3600)
+_FLAG = plain(bool, "true or false")
+_HTTP_AUTH = some_of("basic", "digest")
+_LINE = plain(str, "one line of text", str.isprintable)
+_POP = one_of("off", "optional", "required")
+_SIZE = plain(int, "a number of octets, 0 or more", lambda number: number >= 0)
+
+# Each sorted, each word with what reads its value.
+# fmt: off
+_FAULT: Mapping[str, Reader] = MappingProxyType(
     {
-        "body": _body,
-        "close": _FLAG,
-        "content-type": _plain(str, "one line of text", str.isprintable),
-        "cut": _SIZE,
-        "delay": _seconds,
-        "drop": _strings,
-        "expired": _FLAG,
-        "headers": _headers,
-        "oversize": _SIZE,
-        "status": _plain(int, "an HTTP status from 200 to 599", range(200, 600).__contains__),
+        "body":             _body,
+        "close":            _FLAG,
+        "close-after-401":  _FLAG,
+        "content-type":     _LINE,
+        "cut":              _SIZE,
+        "delay":            _seconds,
+        "drop":             strings,
+        "encoding":         _LINE,
+        "expired":          _FLAG,
+        "extra":            _FLAG,
+        "form":             one_of(*FORMS),
+        "headers":          _headers,
+        "http-version":     one_of("1.0", "1.1"),
+        "key-first":        _FLAG,
+        "not-yet-valid":    _FLAG,
+        "oversize":         _SIZE,
+        "pause":            _seconds,
+        "pieces":           _SIZE,
+        "pkcs1":            _FLAG,
+        "redirect":         one_of(*REDIRECTS),
+        "retry-after":      _LINE,
+        "silent":           _FLAG,
+        "status":           plain(int, "an HTTP status from 200 to 599", range(200, 600).__contains__),
         "untrusted-issuer": _FLAG,
-        "wrong-key": _FLAG,
+        "wrap":             plain(int | str, '64, 76, "none" or "odd"', (64, 76, "none", "odd").__contains__),
+        "wrong-key":        _FLAG,
+        "wrong-subject":    _FLAG,
     }
 )
-_LABEL: Mapping[str, _Reader] = MappingProxyType({"csrattrs": _oids, "keep-subject": _FLAG})
-_POLICY: Mapping[str, _Reader] = MappingProxyType(
+_KIND: Mapping[str, Reader] = MappingProxyType(
     {
-        "accounts": _accounts,
-        "csrattrs": _oids,
-        "days": _plain(int, "a number of days from 1 to 36500", range(1, 36501).__contains__),
-        "faults": _faults,
-        "labels": _labels,
-        "srp-accounts": _accounts,
-        "wrap": _plain(int | str, '64, 76, "none" or "auto"', WRAPS.__contains__),
+        "common-name":  plain(str, "a name of 1 to 64 characters", lambda text: 0 < len(text) <= 64),
+        "intermediate": _FLAG,
+        "rollover":     _FLAG,
     }
 )
+_LABEL: Mapping[str, Reader] = MappingProxyType(
+    {
+        "approval":     _APPROVAL,
+        "ca":           plain(str, "the name of a CA"),
+        "csrattrs":     read_attributes,
+        "days":         _DAYS,
+        "http-auth":    _HTTP_AUTH,
+        "keep-subject": _FLAG,
+        "pop":          _POP,
+    }
+)
+_POLICY: Mapping[str, Reader] = MappingProxyType(
+    {
+        "accounts":      _accounts,
+        "approval":      _APPROVAL,
+        "approve-after": plain(int, "a number of seconds, 0 or more", lambda number: number >= 0),
+        "cas":           _cas,
+        "csrattrs":      read_attributes,
+        "days":          _DAYS,
+        "faults":        _faults,
+        "http-auth":     _HTTP_AUTH,
+        "intermediate":  _FLAG,
+        "labels":        _labels,
+        "pop":           _POP,
+        "retry-after":   _retry_after,
+        "rollover":      _FLAG,
+        "srp-accounts":  _accounts,
+        "wrap":          plain(int | str, '64, 76, "none" or "auto"', WRAPS.__contains__),
+    }
+)
+# fmt: on

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 from fortish.pki import pkcs7
-from fortish.pki.csrattrs import write_csrattrs
 from fortish.pki.names import tight
-from fortish.responder.access import check_binding, check_renewal, holder, own_certificate
-from fortish.responder.authority import Authority
+from fortish.responder import attributes, digest, keygen, revocation
+from fortish.responder.access import Holder, check_renewal, holder, own_certificate
+from fortish.responder.approval import approved, retry_after
+from fortish.responder.binding import check_binding
 from fortish.responder.body import Requested, armoured, requested
-from fortish.responder.faults import FAULTS, NO_FAULT, SEGMENT, Fault, spoilt
-from fortish.responder.message import Answer, Asked, Refused, Visitor, Wire, answer, refusal
+from fortish.responder.faults import ELSEWHERE, FAULTS, NO_FAULT, SEGMENT, Fault, spoilt
+from fortish.responder.issuing import Terms, issue, packed
+from fortish.responder.message import BASIC_CHALLENGE, Answer, Asked, Refused, Visitor, Wire, answer, refusal
 from fortish.responder.policy import Label, Policy, Wrap
 from fortish.responder.state import Responder, Visit
 
@@ -60,8 +58,13 @@ class _Call:
 
     @property
     def label(self) -> Label:
-        """What the path segment asks for."""
-        return self.state.policy.labels.get(self.segment, Label())
+        """What the path segment stands for, nothing left open."""
+        return self.state.policy.label(self.segment)
+
+    @property
+    def terms(self) -> Terms:
+        """How a certificate is to be issued."""
+        return Terms(self.label, self.fault, self.now)
 
     @property
     def fault(self) -> Fault:
@@ -79,35 +82,74 @@ def respond(state: Responder, asked: Asked, visitor: Visitor, now: datetime) -> 
     try:
         given = _answered(call)
     except Refused as refused:
-        given = refusal(refused.status, refused.text, *refused.headers)
+        shown = _challenges(call, refused) if refused.status == 401 else ()
+        given = refusal(refused.status, refused.text, *refused.headers, challenges=shown)
+        if refused.status == 401 and call.operation and call.fault.close_after_401:
+            given = replace(given, wire=Wire(close=True))
     state.history.append(
         Visit(now, visitor.address, call.operation, call.segment, call.account, given.status, call.subject)
     )
     return given
 
 
+def _challenges(call: _Call, refused: Refused) -> list[str]:
+    """What a 401 offers, the strongest first (RFC 7616 section 3.7)."""
+    offered = call.label.http_auth
+    assert offered is not None  # `Policy.label` fills it in
+    found = digest.challenges(call.state.nonces, call.now, refused.stale) if "digest" in offered else []
+    return [*found, BASIC_CHALLENGE] if "basic" in offered else found
+
+
 def _answered(call: _Call) -> Answer:
-    call.segment, call.operation = _route(call.state.policy, call.asked.target)
+    path = _path(call.asked.target)
+    listed = path.startswith(revocation.PATH)
+    if not listed:
+        call.segment, call.operation = _route(call.state.policy, path)
+    _admit(call)
+    method = "GET" if listed else OPERATIONS[call.operation].method
+    if call.asked.method != method:
+        raise Refused(405, f"{path.rpartition('/')[2]} takes {method}", ("Allow", method))
+    if listed:
+        return revocation.crl(call.state, path, call.now)
+    fault = call.fault
+    if fault.status:
+        return _on_purpose(call, fault)
+    given = OPERATIONS[call.operation].run(call)
+    return given if fault is NO_FAULT else spoilt(given, fault)
+
+
+def _admit(call: _Call) -> None:
+    """Some ports are for holders of a client certificate only. Raises Refused (403)."""
     if call.state.needs_client_certificate(call.visitor.local_port):
         certificate, wrong = own_certificate(call.state, call.visitor, call.now)
         if certificate is None:
             raise Refused(403, wrong or "this port demands a client certificate")
         call.account = tight(certificate.subject)
-    operation = OPERATIONS[call.operation]
-    if call.asked.method != operation.method:
-        raise Refused(405, f"{call.operation} takes {operation.method}", ("Allow", operation.method))
-    fault = call.fault
-    if fault.status:
-        return spoilt(refusal(fault.status, f"{fault.status} on purpose", *fault.headers), replace(fault, headers=()))
-    given = operation.run(call)
-    return given if fault is NO_FAULT else spoilt(given, fault)
 
 
-def _route(policy: Policy, target: str) -> tuple[str, str]:
-    """Path segment ('' for none) and operation. Raises Refused (404)."""
+def _on_purpose(call: _Call, fault: Fault) -> Answer:
+    """The answer of a fault that has a status."""
+    headers = list(fault.headers)
+    if fault.redirect:
+        right = f"{_ROOT}{call.operation}"
+        places = {"loop": call.asked.target, "other": f"{ELSEWHERE}{right}", "same": right}
+        headers.append(("Location", places[fault.redirect]))
+    if fault.retry_after:
+        headers.append(retry_after(fault.retry_after, call.now))
+    shown = _challenges(call, Refused(401, "")) if fault.status == 401 else ()
+    given = refusal(fault.status, f"{fault.status} on purpose", *headers, challenges=shown)
+    return spoilt(given, replace(fault, headers=()))
+
+
+def _path(target: str) -> str:
     path = target.partition("?")[0]
     if "://" in path:  # absolute form, RFC 9112 section 3.2.2
         path = "/" + path.partition("://")[2].partition("/")[2]
+    return path
+
+
+def _route(policy: Policy, path: str) -> tuple[str, str]:
+    """Path segment ('' for none) and operation. Raises Refused (404)."""
     before, slash, operation = path.removeprefix(_ROOT).rpartition("/")
     segment = unquote(before)
     known = _is_known(policy, segment) if slash else True
@@ -124,49 +166,67 @@ def _is_known(policy: Policy, segment: str) -> bool:
 
 
 def _cacerts(call: _Call) -> Answer:
-    """RFC 7030 section 4.1: the root, to anyone."""
-    key = "cacerts", call.wrap
+    """RFC 7030 section 4.1: the CA's certificates, to anyone."""
+    ca = call.state.hierarchy(call.label.ca, call.now)
+    key = "cacerts", ca.published, call.wrap
     body = call.state.bodies.get(key)
     if body is None:
-        body = armoured(pkcs7.write_certs([call.state.authority.certificate]), call.wrap)
+        body = armoured(pkcs7.write_certs(ca.published), call.wrap)
         call.state.bodies[key] = body
     return answer(200, body, ("Content-Type", _CERTS), _BASE64)
 
 
 def _csrattrs(call: _Call) -> Answer:
-    """RFC 7030 section 4.5: bare OIDs, to anyone; 204 where there are none (section 4.5.2)."""
-    own = call.label.csrattrs
-    oids = call.state.policy.csrattrs if own is None else own
-    if not oids:
+    """RFC 7030 section 4.5: to anyone; 204 where there are none (section 4.5.2)."""
+    label = call.label
+    items = label.csrattrs or ()
+    if label.pop != "off":
+        items = attributes.linking(items)
+    if not items:
         return answer(204, b"")
-    key = "csrattrs", oids, call.wrap
+    key = "csrattrs", items, call.wrap
     body = call.state.bodies.get(key)
     if body is None:
-        body = call.state.bodies[key] = armoured(write_csrattrs(oids), call.wrap)
+        body = call.state.bodies[key] = armoured(attributes.encoded(items), call.wrap)
     return answer(200, body, ("Content-Type", _CSRATTRS), _BASE64)
 
 
 def _simpleenroll(call: _Call) -> Answer:
     """RFC 7030 section 4.2.1: a certificate for whoever may have one."""
-    call.account = holder(call.state, call.asked, call.visitor, call.now).account
-    return _certified(call, requested(call.asked))
+    _holder(call)
+    wanted = _linked(call, requested(call.asked))
+    _approved(call, wanted)
+    return _certified(call, wanted)
 
 
 def _simplereenroll(call: _Call) -> Answer:
     """RFC 7030 section 4.2.2: the same names again, which only a client certificate can prove to be the same.
 
-    Over Basic or SRP nobody knows which certificate is meant, and nothing is compared.
+    Over HTTP or SRP nobody knows which certificate is meant: nothing is compared, and approval may be needed.
     """
-    who = holder(call.state, call.asked, call.visitor, call.now)
-    call.account = who.account
-    wanted = requested(call.asked)
+    who = _holder(call)
+    wanted = _linked(call, requested(call.asked))
     if who.certificate is not None:
         check_renewal(who.certificate, wanted)
+    else:
+        _approved(call, wanted)
     return _certified(call, wanted)
 
 
+def _serverkeygen(call: _Call) -> Answer:
+    """RFC 7030 section 4.4: the request's key and signature are ignored, the key comes with the certificate."""
+    _holder(call)
+    wanted = _linked(call, requested(call.asked, proof=False))
+    _approved(call, wanted)
+    made = keygen.generated(wanted)
+    terms = call.terms
+    certificates = _issued(call, made.wanted, replace(terms, fault=replace(terms.fault, wrong_key=False)))
+    body, kind = keygen.multipart(made.key, certificates, _CERTS_ONLY, terms.fault)
+    return answer(200, body, ("Content-Type", kind))
+
+
 def _not_implemented(call: _Call) -> Answer:
-    """RFC 7030 sections 4.3 and 4.4 make these optional."""
+    """RFC 7030 section 4.3 makes it optional."""
     raise Refused(501, f"{call.operation} is not implemented here")
 
 
@@ -182,50 +242,39 @@ OPERATIONS: Mapping[str, _Operation] = MappingProxyType(
         "cacerts": _Operation("GET", _cacerts),
         "csrattrs": _Operation("GET", _csrattrs),
         "fullcmc": _Operation("POST", _not_implemented),
-        "serverkeygen": _Operation("POST", _not_implemented),
+        "serverkeygen": _Operation("POST", _serverkeygen),
         "simpleenroll": _Operation("POST", _simpleenroll),
         "simplereenroll": _Operation("POST", _simplereenroll),
     }
 )
 
 
-# --- issuing ------------------------------------------------------------------------------------------------------
+# --- steps of an enrollment ---------------------------------------------------------------------------------------
+
+
+def _holder(call: _Call) -> Holder:
+    who = holder(call.state, call.asked, call.visitor, call.now, call.label.http_auth or ())
+    call.account = who.account
+    return who
+
+
+def _linked(call: _Call, wanted: Requested) -> Requested:
+    check_binding(call.visitor, wanted, call.label.pop or "off")
+    return wanted
+
+
+def _approved(call: _Call, wanted: Requested) -> None:
+    if call.label.approval == "manual":
+        approved(call.state, wanted, call.segment, call.account, call.now)
 
 
 def _certified(call: _Call, wanted: Requested) -> Answer:
     """The answer with the new certificate and nothing else (RFC 7030 section 4.2.3)."""
-    check_binding(call.visitor, wanted)
-    certificate = _issue(call, wanted)
+    return answer(200, _issued(call, wanted, call.terms), ("Content-Type", _CERTS_ONLY), _BASE64)
+
+
+def _issued(call: _Call, wanted: Requested, terms: Terms) -> bytes:
+    certificate = issue(call.state, wanted, terms)
     call.state.issued.append(certificate)
     call.subject = tight(certificate.subject)
-    body = armoured(pkcs7.write_certs([certificate]), call.wrap)
-    return answer(200, body, ("Content-Type", _CERTS_ONLY), _BASE64)
-
-
-def _issue(call: _Call, wanted: Requested) -> x509.Certificate:
-    """A certificate for what is wanted, as far as the label allows and the fault does not spoil it."""
-    fault, state, days = call.fault, call.state, call.state.policy.days
-    full = call.label.keep_subject
-    subject = wanted.subject if full else _only_common_name(wanted.subject)
-    san = wanted.san if full else None
-    if not subject.rdns and san is None:
-        raise Refused(400, "the request has no common name" if not full else "the request names nobody")
-    key = ec.generate_private_key(ec.SECP256R1()).public_key() if fault.wrong_key else wanted.public_key
-    issuer = _stranger(state, call.now) if fault.untrusted_issuer else state.authority
-    since = call.now - timedelta(days=days + 1) if fault.expired else call.now
-    try:
-        return issuer.issue(key, subject, state.take_serial(), since, san=san, days=days)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise Refused(400, f"no certificate can be made of this request: {error}") from None
-
-
-def _only_common_name(subject: x509.Name) -> x509.Name:
-    """The (last) common name alone, its string type kept."""
-    return x509.Name(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[-1:])
-
-
-def _stranger(state: Responder, now: datetime) -> Authority:
-    if state.stranger is None:
-        (name,) = state.authority.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        state.stranger = Authority.fresh(now, str(name.value))
-    return state.stranger
+    return packed(call.state, certificate, terms, call.wrap)

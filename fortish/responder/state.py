@@ -1,9 +1,9 @@
-"""What one responder knows: its CA, its policy, what it has issued, who has been there."""
+"""What one responder knows: its CAs, its policy, what it has issued and revoked, who waits, who has been there."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -11,7 +11,9 @@ from typing import Final
 from cryptography import x509
 
 from fortish.responder.authority import FIRST_SERIAL, Authority
-from fortish.responder.policy import Policy
+from fortish.responder.digest import Nonces
+from fortish.responder.hierarchy import Hierarchy, hierarchy
+from fortish.responder.policy import Kind, Policy
 
 KEPT: Final = 10_000  # certificates and visits that are remembered; older ones are forgotten
 
@@ -20,8 +22,8 @@ KEPT: Final = 10_000  # certificates and visits that are remembered; older ones 
 class Visit:
     """One answered request. `operation` is '' for a path that has none.
 
-    `account` is the user of HTTP Basic or SRP, or the client certificate's subject; `subject` that of the certificate
-    that was issued. Both are '' where there is none.
+    `account` is the user of HTTP or SRP, or the client certificate's subject; `subject` that of the certificate that
+    was issued. Both are '' where there is none.
     """
 
     time: datetime
@@ -34,14 +36,50 @@ class Visit:
 
 
 @dataclass(slots=True)
+class Waiting:
+    """A request that somebody must approve, known again by its key and its subject, since its bytes may change.
+
+    `verdict` is "waiting", "approved" or "denied".
+    """
+
+    number: int
+    time: datetime
+    label: str
+    account: str
+    subject: str
+    key: bytes = field(repr=False)
+    name: bytes = field(repr=False)
+    verdict: str = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """A certificate that no longer counts. `ca` is the name of its CA; None, where it is not known, means every CA."""
+
+    serial: int
+    time: datetime
+    ca: str | None
+
+
+@dataclass(slots=True)
 class Responder:
-    """The only thing that changes here. Not for several threads at once."""
+    """The only thing that changes here. Not for several threads at once.
+
+    `keep` is called when `waiting` or `revoked` has changed, so that someone may store it.
+    """
 
     authority: Authority
     policy: Policy = field(default_factory=Policy)
     next_serial: int = FIRST_SERIAL
     issued: deque[x509.Certificate] = field(default_factory=lambda: deque(maxlen=KEPT))
     history: deque[Visit] = field(default_factory=lambda: deque(maxlen=KEPT))
+    waiting: dict[tuple[bytes, bytes], Waiting] = field(default_factory=dict)  # by key and subject, in DER
+    next_waiting: int = 1
+    revoked: dict[int, Revoked] = field(default_factory=dict)  # by serial number
+    crl_number: int = 1
+    keep: Callable[[], None] = field(default=lambda: None, repr=False)
+    nonces: Nonces = field(default_factory=Nonces, repr=False)
+    hierarchies: dict[tuple[str, Kind], Hierarchy] = field(default_factory=dict, repr=False)
     certificate_ports: set[int] = field(default_factory=set)  # ports that serve nobody without a client certificate
     bodies: dict[Hashable, bytes] = field(default_factory=dict, repr=False)  # made once, by what they depend on
     stranger: Authority | None = field(default=None, repr=False)  # same name, another key: for a fault
@@ -54,3 +92,16 @@ class Responder:
         """The serial number of the next certificate."""
         self.next_serial += 1
         return self.next_serial - 1
+
+    def hierarchy(self, name: str, now: datetime) -> Hierarchy:
+        """The CA of that name, '' for the usual one, made when first asked for. Raises KeyError."""
+        kind = self.policy.kinds()[name]
+        found = self.hierarchies.get((name, kind))
+        if found is None:
+            root = self.authority if not name else Authority.fresh(now, kind.common_name)
+            found = self.hierarchies[name, kind] = hierarchy(root, kind, now)
+        return found
+
+    def every_hierarchy(self, now: datetime) -> dict[str, Hierarchy]:
+        """Every CA by its name."""
+        return {name: self.hierarchy(name, now) for name in self.policy.kinds()}

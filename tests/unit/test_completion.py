@@ -6,7 +6,7 @@ import pytest
 
 from fortish.box import Box
 from fortish.clock import HostClock
-from fortish.completion import candidates, completions, layout
+from fortish.completion import candidates, completed, completions, layout, replacements, split
 from fortish.session import Session
 from fortish.steps import Say
 
@@ -117,8 +117,9 @@ def test_an_option_shows_its_values_and_ends_after_one(session: Session) -> None
 def test_a_hook_shows_its_positional_parameters(session: Session) -> None:
     line = "execute vpn certificate local generate est "
     assert shown(session, line) == ["<name>    Name of the local certificate."]
-    assert shown(session, f"{line}new ")[0].startswith("<algorithm>    ")
-    assert shown(session, f"{line}new ")[-1] == " <Enter>"
+    (optional, pipe) = shown(session, f"{line}new ")
+    assert optional.startswith("<Enter>|<algorithm>    ")
+    assert pipe.startswith("|  ")
 
 
 def test_a_pipe_is_followed_by_grep_and_its_options(session: Session) -> None:
@@ -143,3 +144,44 @@ def test_an_open_quote_is_one_unfinished_word(session: Session) -> None:
     help_ = candidates(session, 'set comments "free te')
     assert help_.partial == '"free te'
     assert [c.word for c in help_.candidates] == ["<string>"]
+
+
+def test_a_word_that_can_be_only_one_is_completed_and_no_other(session: Session) -> None:
+    for line, left in (("conf", "config"), ("e", "e"), ("config vpn ", "config vpn "), ("zzz", "zzz")):
+        assert completed(candidates(session, line), line) == left
+    typed(session, "config system alias", "edit held", "set command x", "next")
+    assert completed(candidates(session, "edit he"), "edit he") == "edit he"  # a new key may be meant
+    assert completed(candidates(session, "delete he"), "delete he") == "delete held"
+
+
+def test_a_word_that_began_a_line_earlier_gets_only_its_rest(session: Session) -> None:
+    help_ = candidates(session, "config vpn cert\\\nif")
+    assert help_.partial == "certif"
+    assert replacements(help_, "if") == ("if", ["icate"])
+
+
+def test_a_line_is_split_as_execution_splits_it() -> None:
+    assert split('set a "b c"d e\\ f') == (("set", "a", "b cd"), "e\\ f")
+    assert split("set a 'b\\\nc' ") == (("set", "a", "b\\\nc"), "")
+    assert split('set a "b') == (("set", "a"), '"b')
+    assert split("set a\u00a0b ") == (("set", "a\u00a0b"), "")  # only the grammar's blanks separate
+
+
+@pytest.mark.parametrize("line", ['"config" ', 'rename a "to" ', 'show "full-configuration" x ', 'show | "grep" '])
+def test_a_word_of_the_grammar_in_quotes_leads_nowhere(session: Session, line: str) -> None:
+    if line.startswith("rename"):
+        typed(session, "config system alias")
+    assert candidates(session, line).error is not None
+
+
+def test_a_command_of_get_can_be_named_by_its_start(session: Session) -> None:
+    assert typed(session, "get hardware") == ["\nincomplete command in the end\nCommand fail. Return code -160"]
+    assert typed(session, "get hardware x") == ["\ncommand parse error before 'x'\nCommand fail. Return code -61"]
+
+
+def test_candidates_are_a_sequence(session: Session) -> None:
+    found = candidates(session, "").candidates
+    assert [found[place] for place in range(len(found))] == list(found)
+    assert (found[-1], found[1:3]) == (list(found)[-1], tuple(found)[1:3])
+    with pytest.raises(IndexError):
+        found[len(found)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fortish.errors import LinkLost
 from fortish.network import icmp
-from fortish.steps import EchoReply
+from fortish.steps import EchoReply, Header
 
 PROBE = icmp._Probe("127.0.0.1", 7, b"payload of 19 bytes")
 LOOPBACK_UP = "ip link set lo up"
@@ -91,6 +91,29 @@ def test_a_sequence_number_beyond_16_bits_rolls_over():
 def test_what_the_host_refuses_is_a_lost_link_in_its_words(arguments, reason):
     with pytest.raises(LinkLost, match=reason):
         ping(*arguments)
+
+
+def test_the_header_can_be_chosen():
+    assert ping("127.0.0.1", 1, header=Header(ttl=3, tos=0x10, whole=True)) is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how other systems say it is not known")
+def test_what_may_not_be_fragmented_is_not_sent_when_it_is_too_large():
+    wide = ECHO.replace("1, timeout", "1, 1300, header=Header(whole=True), timeout")
+    code = (
+        "from fortish.steps import Header; "
+        + wide.replace("print(", "\ntry:\n    print(")
+        + ("\nexcept Exception as error:\n    print(error.reason)")
+    )
+    assert in_a_network_of_its_own(ALL_GROUPS, "ip link set lo mtu 1400", code=code)[0].startswith("EchoReply(")
+    assert in_a_network_of_its_own(ALL_GROUPS, "ip link set lo mtu 1280", code=code) == ["Message too long"]
+
+
+@given(st.integers(0, 200), st.binary(min_size=1, max_size=20))
+def test_a_pattern_fills_what_is_not_random(size, pattern):
+    payload = icmp._payload(size, pattern)
+    assert len(payload) == size
+    assert (pattern * 201).startswith(payload[16:])
 
 
 def test_no_time_is_no_answer():

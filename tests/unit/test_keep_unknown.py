@@ -9,7 +9,7 @@ import pytest
 from fortish.main import main
 
 SCRIPT = """\
-config firewall policy
+config waf profile
     edit 1
         set name "allow all"
         set srcintf "port1" "port2"
@@ -44,8 +44,8 @@ def save(tmp_path: Path, name: str, text: str, *options: str) -> tuple[int, str]
 def test_without_it_the_unknown_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, saved = save(tmp_path, "a", SCRIPT)
     assert status == 1
-    assert "firewall" not in saved
-    assert "a.in:1: command parse error before 'firewall'" in capsys.readouterr().out
+    assert "waf" not in saved
+    assert "a.in:1: command parse error before 'waf'" in capsys.readouterr().out
 
 
 def test_the_unknown_is_kept_and_is_no_failure(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from fortish.pki.text import fingerprint, trace_block
 from fortish.responder.authority import CERTIFICATE_FILE, FIRST_SERIAL, KEY_FILE, Authority, reserve_serials
 from fortish.responder.banner import banner
 from fortish.responder.policy import Policy
+from fortish.responder.state import Responder
 
 NOW = datetime(2023, 4, 6, 22, 37, 34, tzinfo=UTC)
 KEY = ec.derive_private_key(7, ec.SECP256R1())
@@ -139,7 +140,7 @@ def test_no_serial_number_is_given_twice_by_two_runs(tmp_path):
 
 
 def test_the_banner_says_what_to_trust_and_whom_it_lets_in(authority):
-    lines = "\n".join(banner(["https://127.0.0.1:8443"], authority, Policy(), Path("/tmp/x/cacert.pem")))
+    lines = "\n".join(banner(["https://127.0.0.1:8443"], Responder(authority), Path("/tmp/x/cacert.pem")))
     assert "not for production" in lines
     assert "https://127.0.0.1:8443/.well-known/est/" in lines
     assert "estuser / estpwd" in lines
@@ -148,5 +149,5 @@ def test_the_banner_says_what_to_trust_and_whom_it_lets_in(authority):
 
 
 def test_the_banner_of_a_root_that_is_not_kept_says_so(authority):
-    lines = "\n".join(banner(["https://127.0.0.1:8443"], authority, Policy(accounts={}), None))
+    lines = "\n".join(banner(["https://127.0.0.1:8443"], Responder(authority, Policy(accounts={})), None))
     assert "not kept in a file" in lines and "--insecure" in lines and "no account" in lines

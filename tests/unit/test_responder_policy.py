@@ -64,7 +64,7 @@ def test_everything_can_be_said_in_toml():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("dayz = 3", "policy: unknown key 'dayz'; known are accounts, csrattrs, days"),
+        ("dayz = 3", "policy: unknown key 'dayz'; known are accounts, approval, approve-after"),
         ("days = 0", "policy: days must be a number of days"),
         ("days = true", "policy: days must be a number of days"),
         ("days = '1'", "policy: days must be"),
@@ -82,7 +82,10 @@ def test_everything_can_be_said_in_toml():
         ("labels.fault-x = {}", "'fault-x' cannot be a path segment"),
         ("labels.'a/b' = {}", "'a/b' cannot be a path segment"),
         ("faults.enroll = 'wrong-key'", "unknown operation 'enroll'"),
-        ("faults.simpleenroll = 'wrong'", "policy: faults.simpleenroll: unknown fault 'wrong'; known are csrattrs-204"),
+        (
+            "faults.simpleenroll = 'wrong'",
+            "policy: faults.simpleenroll: unknown fault 'wrong'; known are bare-certificate",
+        ),
         ("faults.simpleenroll = 3", "policy: faults.simpleenroll must be a table"),
         ("faults.simpleenroll.delay = nan", "delay must be a number of seconds"),
         ("faults.simpleenroll.status = 99", "status must be an HTTP status"),
@@ -96,10 +99,12 @@ def test_what_is_wrong_is_named(text, complaint):
         Policy.from_toml(text)
 
 
-def test_the_fault_menu_is_sorted_and_complete():
+def test_the_fault_menu_is_sorted_and_every_fault_says_what_it_does():
     assert list(FAULTS) == sorted(FAULTS)
-    assert set(FAULTS) == {
-        *("csrattrs-204", "csrattrs-404", "csrattrs-garbage", "expired", "not-base64", "not-pkcs7", "oversized"),
-        *("status-401", "status-403", "status-404", "status-500", "status-503"),
-        *("truncated", "untrusted-issuer", "wrong-key"),
-    }
+    assert all(fault.says and fault != Fault(on=fault.on) for fault in FAULTS.values())
+
+
+def test_the_fault_menu_has_every_status_and_no_two_faults_that_are_the_same():
+    statuses = {int(name[7:10]) for name in FAULTS if name.startswith("status-")}
+    assert statuses == {400, 401, 403, 404, 415, 423, 500, 501, 502, 503, 504}
+    assert len(set(FAULTS.values())) == len(FAULTS)

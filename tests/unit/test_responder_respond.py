@@ -449,10 +449,9 @@ def test_the_wrong_method_is_told_the_right_one(state, operation):
         assert answer.status == 405 and ("Allow", right) in answer.headers
 
 
-@pytest.mark.parametrize("operation", ["fullcmc", "serverkeygen"])
-def test_optional_operations_are_not_implemented(state, operation):
-    answer = post(state, operation, REQUEST)
-    assert answer.status == 501 and operation.encode() in answer.body
+def test_fullcmc_is_not_implemented(state):
+    answer = post(state, "fullcmc", REQUEST)
+    assert answer.status == 501 and b"fullcmc" in answer.body
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""Which interface has which subnet: the one that overlaps is found without looking at all of them.
+
+Two subnets overlap only if one holds the other. So an interface's subnet is looked up in a sorted list twice: what
+starts inside it, and, for each length of mask that there is, the subnet that would hold it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Callable
+from weakref import WeakKeyDictionary
+
+from fortish.cmdb.store import GLOBAL, ROOT, Change, Cmdb, Drop, Entry, Order
+
+INTERFACE = ("system", "interface")
+UNSET_PAIR = "0.0.0.0 0.0.0.0"
+ALL = 0xFFFFFFFF
+Watcher = Callable[[list[Change]], None]
+Held = tuple[int, int, str]  # first address, last address, interface
+
+
+def span(pair: str) -> tuple[int, int]:
+    """The first and the last address of a subnet, given as address and mask."""
+    address, mask = pair.split()
+    bits, start = _number(mask), _number(address)
+    return start & bits, start | ~bits & ALL
+
+
+def _number(dotted: str) -> int:
+    """An address that was read before, as a number: it is well-formed, and there are many."""
+    first, second, third, fourth = map(int, dotted.split("."))
+    return first << 24 | second << 16 | third << 8 | fourth
+
+
+class Subnets:
+    """The subnets of one box's interfaces, by VDOM."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, tuple[str, Held]] = {}
+        self._sorted: dict[str, list[Held]] = {}
+        self._sizes: dict[str, Counter[int]] = {}
+
+    def put(self, key: str, entry: Entry) -> None:
+        """An interface is as this entry says."""
+        self.drop(key)
+        pair = str(entry.values.get("ip", UNSET_PAIR))
+        if pair != UNSET_PAIR:
+            vdom = str(entry.values.get("vdom", ROOT))
+            held = (*span(pair), key)
+            self._of[key] = vdom, held
+            insort(self._sorted.setdefault(vdom, []), held)
+            self._sizes.setdefault(vdom, Counter())[held[1] - held[0]] += 1
+
+    def drop(self, key: str) -> None:
+        """An interface is gone."""
+        if key in self._of:
+            vdom, held = self._of.pop(key)
+            del self._sorted[vdom][bisect_left(self._sorted[vdom], held)]
+            self._sizes[vdom][held[1] - held[0]] -= 1
+
+    def overlapping(self, vdom: str, pair: str, but: str) -> str | None:
+        """An interface of the VDOM whose subnet overlaps this one; `but` does not count."""
+        first, last = span(pair)
+        held = self._sorted.get(vdom, [])
+        starts = [(first, last)]  # what starts inside; then, of each greater size, what would hold it
+        starts += [(first & ~size & ALL,) * 2 for size, count in self._sizes.get(vdom, {}).items()
+                   if count and size > last - first]  # fmt: skip
+        for low, high in starts:
+            for place in range(bisect_left(held, (low,)), len(held)):
+                start, end, key = held[place]
+                if start > high:
+                    break
+                if key != but and end >= first:
+                    return key
+        return None
+
+
+_KNOWN: WeakKeyDictionary[Cmdb, Subnets] = WeakKeyDictionary()
+
+
+def of(cmdb: Cmdb) -> Subnets:
+    """The subnets of this configuration, kept true from the first question on."""
+    found = _KNOWN.get(cmdb)
+    if found is None:
+        found = _KNOWN[cmdb] = Subnets()
+        for key, entry in cmdb.rows(GLOBAL, INTERFACE).items():
+            found.put(key, entry)
+        cmdb.watch(_follow(found))
+    return found
+
+
+def _follow(subnets: Subnets) -> Watcher:
+    def follow(changes: list[Change]) -> None:
+        for change in changes:
+            if change.path != INTERFACE or isinstance(change, Order):
+                continue
+            if isinstance(change, Drop):
+                subnets.drop(change.key)
+            else:
+                subnets.put(change.key, change.entry)
+
+    return follow

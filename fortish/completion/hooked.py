@@ -1,0 +1,119 @@
+"""Behind `execute`, `diagnose` and what is no configuration of `get`: the words of hooks, then their parameters."""
+
+from __future__ import annotations
+
+from fortish import diagnose, execute, hooks, messages
+from fortish.cmdb.schema import Attribute, PathWords
+from fortish.cmdb.store import GLOBAL
+from fortish.commands import Words
+from fortish.completion.offers import Administrator, Next, Offer, ended, entries, keyword, value, verbs, words
+from fortish.completion.references import referable
+from fortish.errors import CliError
+from fortish.messages import Text
+
+# Sorted.
+# fmt: off
+GREP_OPTIONS: dict[str, Text] = {
+    "-A": Text.HELP_GREP_AFTER,
+    "-B": Text.HELP_GREP_BEFORE,
+    "-C": Text.HELP_GREP_AROUND,
+    "-c": Text.HELP_GREP_COUNT,
+    "-f": Text.HELP_GREP_BLOCKS,
+    "-i": Text.HELP_GREP_CASE,
+    "-n": Text.HELP_GREP_NUMBER,
+    "-v": Text.HELP_GREP_INVERT,
+}
+# fmt: on
+_COUNTED = "ABC"  # options that a figure follows, in the same word or the next
+_HIDDEN = -61  # the code of a command that the access profile hides; others are refused when they are run
+
+
+def execute_(session: Administrator, typed: Words) -> Next:
+    """Behind `execute`."""
+    return hooked(session, execute.HOOKS, typed)
+
+
+def diagnose_(session: Administrator, typed: Words) -> Next:
+    """Behind `diagnose`."""
+    return hooked(session, diagnose.HOOKS, typed)
+
+
+def hooked(session: Administrator, table: hooks.Table, typed: Words) -> Next:
+    """Behind the words of a hook, or of the start of one. Raises `CliError`."""
+    place = session.editor.place_kind
+    hook, rest, path = hooks.find(table, typed, place)
+    if path and table is execute.HOOKS and _hidden(session, path):
+        raise messages.parse_error(path[0])
+    if rest and (hook is None or len(rest) > len(hook.parameters)):
+        raise messages.parse_error(rest[0] if hook is None else rest[len(hook.parameters)])
+    inner = () if rest else (_below(session, table, path, place),)
+    if hook is None:
+        return Next(inner)
+    enter = len(rest) >= hook.needs
+    wanted = hook.parameters[len(rest) : len(rest) + 1]
+    offered = (offer for parameter in wanted for offer in _parameter(session, parameter, optional=enter))
+    return Next((*inner, *offered), enter)
+
+
+def _below(session: Administrator, table: hooks.Table, path: PathWords, place: str) -> Offer:
+    """The hooks' next words with their help: the hook's, the config path's of that name, or the word itself."""
+    view = session.editor.view
+    found = hooks.below(table, path, place)
+    if table is execute.HOOKS and not session.access.unrestricted:
+        found = [word for word in found if not _hidden(session, (*path, word))]
+    return words(found, lambda word: table[(*path, word)].help if (*path, word) in table else view.help((*path, word)))
+
+
+def _hidden(session: Administrator, path: PathWords) -> bool:
+    try:
+        session.access.check_execute(path)
+    except CliError as error:
+        return error.code == _HIDDEN
+    return False
+
+
+def _parameter(session: Administrator, parameter: Attribute, *, optional: bool) -> tuple[Offer, ...]:
+    if parameter.choices:
+        helps = {choice.name: choice.help for choice in parameter.choices}
+        return (words(helps, helps.__getitem__),)
+    return (value(f"<{parameter.name}>", parameter.help, optional=optional), *referable(session, parameter))
+
+
+# --- grep -----------------------------------------------------------------------------------------------------------
+
+
+def grep(typed: Words) -> Next:
+    """Behind `|`. Raises `CliError`."""
+    if not typed:
+        return Next((verbs({"grep": Text.HELP_GREP}),))
+    keyword(typed[0], ("grep",))
+    rest = list(typed[1:])
+    while rest and len(rest[0]) > 1 and rest[0][0] == "-":
+        option = rest.pop(0)
+        if option[1] not in _COUNTED:
+            wrong = [letter for letter in option[1:] if f"-{letter}" not in GREP_OPTIONS or letter in _COUNTED]
+            if wrong:
+                raise messages.parse_error(option if len(wrong) == len(option) - 1 else wrong[0])
+            continue
+        if len(option) == 2 and not rest:
+            return Next((value("<lines>", GREP_OPTIONS[option]()),))
+        figure = option[2:] or rest.pop(0)
+        if not figure.isdecimal():
+            raise messages.parse_error(figure)
+    if rest:
+        return ended(tuple(rest[1:]))
+    options = words(GREP_OPTIONS, lambda option: GREP_OPTIONS[option]())
+    return Next((options, value("<pattern>", Text.HELP_PATTERN())))
+
+
+# --- aliases --------------------------------------------------------------------------------------------------------
+
+
+def alias(session: Administrator, typed: Words) -> Next:
+    """Behind `alias`: a name in full."""
+    names = session.box.cmdb.rows(GLOBAL, ("system", "alias"))
+    if not typed:
+        return Next((entries(names),))
+    if typed[0] not in names:
+        raise messages.parse_error(typed[0])
+    return ended(typed[1:])

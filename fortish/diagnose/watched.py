@@ -1,0 +1,79 @@
+"""`diagnose test application …`: what the scheduler watches, and which requests wait at EST servers.
+
+That `forticron 2` lists the watched certificates is known; how its lines look is not published.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from fortish import jobs, messages
+from fortish.box import LOCAL, Box
+from fortish.cmdb.store import GLOBAL
+from fortish.commands import Arguments, Here
+from fortish.errors import StorageFault
+from fortish.messages import Text
+from fortish.steps import Flow, Say
+
+
+def forticron(here: Here, arguments: Arguments) -> Flow:
+    """2: the certificates that renew by themselves, with what is due when."""
+    _only(arguments["number"], "2")
+    lines = list(_watched(here.box))
+    yield Say("\n".join(lines or [Text.WATCHED_NONE()]), paged=True)
+
+
+def est(here: Here, arguments: Arguments) -> Flow:
+    """1: the requests that wait for a server's decision; 2 NAME: forget one."""
+    number, name = arguments["number"], arguments["name"]
+    box: Box = here.box
+    if number == "2":
+        yield from _forget(box, (here.scope, name))
+        return
+    _only(number, "1")
+    now = box.clock.now()
+    lines = [
+        Text.PENDING_ROW(
+            name=kept[1], scope=kept[0], attempts=pending.attempts, seconds=max(0, round(pending.due - now))
+        )
+        for kept, pending in sorted(box.pending.items())
+    ]
+    yield Say("\n".join(lines or [Text.PENDING_NONE()]), paged=True)
+
+
+def _only(number: str, known: str) -> None:
+    if number != known:
+        raise messages.parse_error(number)
+
+
+def _forget(box: Box, kept: tuple[str, str]) -> Flow:
+    if not kept[1]:
+        raise messages.incomplete()
+    if kept not in box.pending or kept in box.enrolling:
+        raise messages.parse_error(kept[1])
+    del box.pending[kept]
+    try:
+        box.keep()
+    except StorageFault as fault:
+        raise messages.failed(1, Text.NOT_STORED(reason=fault.reason)) from None
+    yield Say(Text.DONE())
+
+
+def _watched(box: Box) -> Iterator[str]:
+    due = {(job.scope, job.name, job.kind): job.due for job in jobs.all_jobs(box)}
+    for scope in dict.fromkeys((GLOBAL, *box.cmdb.scopes(LOCAL))):
+        for name, entry in box.cmdb.rows(scope, LOCAL).items():
+            protocol = entry.values.get("enroll-protocol", "none")
+            days = entry.values.get("auto-regenerate-days", 0)
+            if protocol == "none" or not days:
+                continue
+            when = due.get((scope, name, "renew"), due.get((scope, name, "poll")))
+            yield Text.WATCHED_ROW(
+                name=name,
+                scope=scope,
+                protocol=protocol,
+                left=jobs.days_left(box, name, scope),
+                days=days,
+                due="-" if when is None else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(when)),
+            )

@@ -1,0 +1,88 @@
+"""`fortish est-check URL`: the walk through an EST server carried out, and its verdicts as text, JSON or JUnit XML."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+from fortish.boot import Options, boot
+from fortish.drive import drive
+from fortish.errors import UsageError
+from fortish.est.conformance import Result, Verdict, walk
+from fortish.est.context import EstContext, split_url
+
+FORMATS = ("text", "json", "junit")
+
+
+async def check(
+    url: str,
+    *,
+    trust: Path | None,
+    label: str = "",
+    credentials: tuple[str, str] | None = None,
+    network: str = "real",
+) -> list[Verdict]:
+    """The verdicts on the server at `url`. Raises `UsageError`."""
+    from fortish.pki import pem
+
+    try:
+        host, port = split_url(url)
+    except ValueError:
+        raise UsageError(f"{url}: not https://host[:port]") from None
+    anchors = _anchors(trust)
+    runtime = boot(Options(network=network))
+    context = EstContext("est-check", url.rstrip("/"), host, port, ca_identifier=label or None)
+    if network == "lab" and not anchors:
+        responder = runtime.network.responder  # type: ignore[attr-defined]
+        anchors = (pem.pem(responder.authority.certificate),)
+    try:
+        verdicts: list[Verdict] = await drive(walk(runtime.box, context, anchors, credentials), runtime)
+        return verdicts
+    finally:
+        await runtime.network.close()
+
+
+def _anchors(trust: Path | None) -> tuple[str, ...]:
+    """The CA certificates of a file. Raises `UsageError`."""
+    from fortish.pki import pem
+    from fortish.pki.faults import PkiFault
+
+    if trust is None:
+        return ()
+    try:
+        return tuple(map(pem.pem, pem.certificates(trust.read_bytes())))
+    except OSError as error:
+        raise UsageError(f"--trust {trust}: {error.strerror}") from None
+    except PkiFault as fault:
+        raise UsageError(f"--trust {trust}: {fault.reason}") from None
+
+
+def report(url: str, verdicts: list[Verdict], form: str) -> str:
+    """The verdicts in one of `FORMATS`."""
+    if form == "json":
+        rows = [{"section": v.section, "check": v.title, "result": v.result.value, "cause": v.cause} for v in verdicts]
+        return json.dumps({"server": url, "failed": failures(verdicts), "checks": rows}, indent=2)
+    if form == "junit":
+        return "\n".join(_junit(url, verdicts))
+    lines = [f"{v.result.value:<5} {v.section:<15} {v.title}{f': {v.cause}' if v.cause else ''}" for v in verdicts]
+    return "\n".join([*lines, "", f"{failures(verdicts)} of {len(verdicts)} checks failed"])
+
+
+def failures(verdicts: list[Verdict]) -> int:
+    """How many checks failed."""
+    return sum(verdict.result is Result.FAIL for verdict in verdicts)
+
+
+def _junit(url: str, verdicts: list[Verdict]) -> list[str]:
+    skipped = sum(verdict.result is Result.SKIP for verdict in verdicts)
+    head = f'name={quoteattr(url)} tests="{len(verdicts)}" failures="{failures(verdicts)}" skipped="{skipped}"'
+    lines = ['<?xml version="1.0" encoding="utf-8"?>', f"<testsuite {head}>"]
+    for verdict in verdicts:
+        case = f"<testcase classname={quoteattr(verdict.section)} name={quoteattr(verdict.title)}"
+        inner = {Result.FAIL: "failure", Result.SKIP: "skipped"}.get(verdict.result)
+        if inner is None:
+            lines.append(f"  {case}/>")
+        else:
+            lines += [f"  {case}>", f"    <{inner} message={quoteattr(verdict.cause)}/>", "  </testcase>"]
+    return [*lines, "</testsuite>"]

@@ -1,0 +1,77 @@
+"""`get system performance status`: the processor time of this process, the memory of the host, the uptime of the box.
+
+There is no data plane, so the figures of traffic and sessions are 0. What the host does not tell is left out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fortish.box import Box
+from fortish.commands import Arguments, Here
+from fortish.messages import Text
+from fortish.steps import Flow, Say, compute
+
+MEMORY = Path("/proc/meminfo")
+SAMPLE = 0.1  # seconds of real time over which the processor is watched
+
+
+def status(here: Here, arguments: Arguments) -> Flow:
+    """How busy this is."""
+    box: Box = here.box
+    processor, memory = yield from compute(lambda: (_processor(), _memory()))
+    lines = [*processor, *memory, Text.NO_TRAFFIC(), _uptime(box)]
+    yield Say("\n".join(lines), paged=True)
+
+
+def _processor() -> list[str]:
+    """What this process takes of one processor, in per cent."""
+    before, began = os.times(), time.perf_counter()
+    time.sleep(SAMPLE)
+    after, lasted = os.times(), time.perf_counter() - began
+    user = min(100, round(100 * (after.user - before.user) / lasted))
+    system = min(100 - user, round(100 * (after.system - before.system) / lasted))
+    names = ("CPU", "CPU0")
+    return [Text.CPU_STATES(cpu=name, user=user, system=system, idle=100 - user - system) for name in names]
+
+
+def _memory() -> list[str]:
+    """The memory of the host in kilobytes, where it tells."""
+    found = _from_proc() or _from_sysconf()
+    if found is None:
+        return []
+    total, free, freeable = found
+    figures = {"used": total - free - freeable, "free": free, "freeable": freeable}
+    shares: dict[str, Any] = {f"{name}_share": 100 * figure / total for name, figure in figures.items()}
+    return [Text.MEMORY(total=total, **figures, **shares)]
+
+
+def _from_proc() -> tuple[int, int, int] | None:
+    """Total, free and freeable memory as Linux tells them."""
+    try:
+        told = {name: int(size) for name, size in re.findall(r"(?m)^(\w+): +(\d+) kB$", MEMORY.read_text("ascii"))}
+        return told["MemTotal"], told["MemFree"], max(0, told["MemAvailable"] - told["MemFree"])
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def _from_sysconf() -> tuple[int, int, int] | None:
+    """Total and free memory as other systems tell them, some of them."""
+    told: Callable[[str], int] | None = getattr(os, "sysconf", None)
+    try:
+        if told is None:
+            return None
+        page = told("SC_PAGE_SIZE")
+        return told("SC_PHYS_PAGES") * page // 1024, told("SC_AVPHYS_PAGES") * page // 1024, 0
+    except (OSError, ValueError):
+        return None
+
+
+def _uptime(box: Box) -> str:
+    minutes = int(max(0.0, box.clock.now() - box.booted) // 60)
+    return Text.UPTIME(days=minutes // 1440, hours=minutes // 60 % 24, minutes=minutes % 60)

@@ -1,0 +1,1 @@
+"""SCEP (RFC 8894): certificates and CA certificates over plain HTTP, with messages that protect themselves."""

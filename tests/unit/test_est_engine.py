@@ -1,0 +1,275 @@
+"""The EST engine beyond the guide: Digest, redirections, Retry-After, requests that wait, templates."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import replace
+from types import MappingProxyType
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fortish
+from fortish.box import LOCAL
+from fortish.cmdb.store import GLOBAL
+from fortish.est import wire
+from fortish.est.context import EstContext
+from fortish.est.digest import Digest, challenge
+from fortish.est.wanted import wanted_of
+from fortish.pki import csrattrs, der, template
+from fortish.pki.faults import CsrAttrsFault
+from fortish.responder.faults import Fault
+
+IMPORT = "execute vpn certificate ca import tftp estExampleCA.pem 192.0.2.10"
+ENROLL = (
+    "execute vpn certificate local generate est {name} ec-secp256r1 https://testrfc7030.com:8443 CN={name}"
+    ' "" estuser estpwd'
+)
+
+
+@pytest.fixture
+def box() -> Iterator[fortish.Appliance]:
+    with fortish.Appliance(network="lab", hostname="FGT") as appliance:
+        appliance.session().run(IMPORT)
+        yield appliance
+
+
+def spoil(box: fortish.Appliance, **faults: Fault) -> None:
+    responder = box.runtime.network.responder  # type: ignore[attr-defined]
+    responder.policy = replace(responder.policy, faults=MappingProxyType(faults))
+
+
+# --- Digest ---------------------------------------------------------------------------------------------------------
+
+# The example of RFC 7616 section 3.9.1.
+EXAMPLE = (
+    'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm={algorithm}, '
+    'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
+)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "response"),
+    [
+        ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
+        ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+    ],
+)
+def test_the_example_of_rfc_7616_is_answered_as_it_says(algorithm: str, response: str) -> None:
+    asked = challenge([EXAMPLE.format(algorithm=algorithm)])
+    assert asked is not None
+    asked.cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
+    assert f'response="{response}"' in asked.answer("GET", "/dir/index.html", "Mufasa", "Circle of Life")
+
+
+def test_the_strongest_challenge_that_can_be_answered_is_answered() -> None:
+    found = challenge(
+        [
+            'Basic realm="a", Digest realm="b", nonce="1", algorithm=MD5, qop="auth"',
+            'Digest realm="c", nonce="2", algorithm=SHA-256, qop="auth"',
+            'Digest realm="d", nonce="3", algorithm=SHA-512-256, qop="auth"',
+            'Digest realm="e", nonce="4", algorithm=SHA-256, qop="auth-int"',
+        ]
+    )
+    assert found is not None
+    assert (found.realm, found.algorithm) == ("c", "SHA-256")
+
+
+def test_a_nonce_is_counted() -> None:
+    digest = Digest("r", "n", qop=True)
+    assert "nc=00000001" in digest.answer("GET", "/", "u", "p")
+    assert "nc=00000002" in digest.answer("GET", "/", "u", "p")
+
+
+@given(st.lists(st.text(max_size=60), max_size=3))
+def test_no_challenge_raises(headers: list[str]) -> None:
+    found = challenge(headers)
+    assert found is None or found.answer("GET", "/", 'a"b\\', "é").startswith("Digest ")
+
+
+# --- redirections and Retry-After -----------------------------------------------------------------------------------
+
+HERE = "https://a.example:8443/.well-known/est/simpleenroll"
+
+
+@pytest.mark.parametrize(
+    ("location", "there"),
+    [
+        ("/other/simpleenroll", "https://a.example:8443/other/simpleenroll"),
+        ("https://a.example:8443/x#y", "https://a.example:8443/x"),
+        ("https://A.EXAMPLE:8443/x", "https://A.EXAMPLE:8443/x"),
+        ("https://a.example/x", None),
+        ("http://a.example:8443/x", None),
+        ("//b.example:8443/x", None),
+        ("https://a.example:99999/x", None),
+        ("https://[", None),
+    ],
+)
+def test_a_redirection_is_followed_inside_the_origin_only(location: str, there: str | None) -> None:
+    assert wire.redirected(HERE, location) == there
+
+
+@pytest.mark.parametrize(
+    ("given_", "seconds"),
+    [
+        ("120", 120.0),
+        ("Thu, 06 Apr 2023 22:38:34 GMT", 60.0),
+        ("Thu, 06 Apr 2000 22:38:34 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+        ("9" * 40, float("9" * 12)),
+    ],
+)
+def test_retry_after_is_read_as_seconds_and_as_a_date(given_: str, seconds: float | None) -> None:
+    assert wire.retry_after(httpx.Response(202, headers={"Retry-After": given_}), 1_680_820_654.0) == seconds
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=40))
+def test_no_retry_after_raises(text: str) -> None:
+    found = wire.retry_after(httpx.Response(202, headers={"Retry-After": text}), 0.0)
+    assert found is None or found >= 0
+
+
+def test_a_redirection_inside_the_origin_is_followed_for_a_post(box: fortish.Appliance) -> None:
+    where = (("Location", "/.well-known/est/full/simpleenroll"),)
+    responder = box.runtime.network.responder  # type: ignore[attr-defined]
+    spoil(box, simpleenroll=Fault(status=307, headers=where))
+    said = box.session().run(ENROLL.format(name="r"))
+    assert "redirects more than 5 times" in said
+    assert [visit.label for visit in responder.history][-2:] == ["full", "full"]
+
+
+# --- requests that wait ---------------------------------------------------------------------------------------------
+
+
+def test_a_request_that_waits_is_asked_again_with_the_same_key(box: fortish.Appliance) -> None:
+    spoil(box, simpleenroll=Fault(status=202, headers=(("Retry-After", "600"),)))
+    session = box.session()
+    assert "asked again in 600 seconds" in session.run(ENROLL.format(name="w"))
+    assert not session.failed
+    assert "w" not in box.cmdb.rows(GLOBAL, LOCAL)
+    key = box.runtime.box.pending[GLOBAL, "w"].key
+    box.advance(seconds=601)
+    assert box.runtime.box.pending[GLOBAL, "w"].attempts == 2
+    assert box.runtime.box.pending[GLOBAL, "w"].key == key
+    spoil(box)
+    box.advance(seconds=601)
+    assert not box.runtime.box.pending
+    assert "CN=w" in box.certificate("w").x509.subject.rfc4514_string()
+    assert [event.id for event in box.events][-1] == 41987
+    assert "match" in session.run("execute vpn certificate local verify w")
+
+
+def test_a_request_that_is_refused_in_the_end_is_an_event_and_leaves_nothing(box: fortish.Appliance) -> None:
+    spoil(box, simpleenroll=Fault(status=202, headers=(("Retry-After", "60"),)))
+    box.session().run(ENROLL.format(name="w"))
+    spoil(box, simpleenroll=Fault(status=403))
+    box.advance(seconds=120)
+    assert not box.runtime.box.pending and "w" not in box.cmdb.rows(GLOBAL, LOCAL)
+    assert box.events[-1].id == 41990
+
+
+def test_a_request_is_given_up_after_a_week(box: fortish.Appliance) -> None:
+    spoil(box, simpleenroll=Fault(status=503, headers=(("Retry-After", "99999999"),)))
+    box.session().run(ENROLL.format(name="w"))
+    box.advance(days=6)
+    assert box.runtime.box.pending[GLOBAL, "w"].attempts == 7  # no wait is longer than a day
+    box.advance(days=3)
+    assert not box.runtime.box.pending
+    assert "given up" in box.events[-1].fields["reason"]
+
+
+def test_a_renewal_waits_too_and_the_certificate_in_use_stays(box: fortish.Appliance) -> None:
+    session = box.session()
+    session.run(ENROLL.format(name="n"))
+    before = box.certificate("n").pem
+    spoil(box, simplereenroll=Fault(status=202, headers=(("Retry-After", "300"),)))
+    session.run("config vpn certificate local\nedit n\nset auto-regenerate-days 364\nend")
+    box.advance(seconds=30)
+    assert box.runtime.box.pending[GLOBAL, "n"].renew and box.certificate("n").pem == before
+    spoil(box)
+    box.advance(seconds=300)
+    assert not box.runtime.box.pending and box.certificate("n").pem != before
+
+
+# --- templates (RFC 9908) -------------------------------------------------------------------------------------------
+
+
+def seq(*parts: bytes) -> bytes:
+    return der.encode(der.SEQUENCE, *parts)
+
+
+def name(oid: str, value: bytes | None) -> bytes:
+    return der.encode(der.SET, seq(der.write_oid(oid), *([] if value is None else [value])))
+
+
+def extension(oid: str, value: bytes | None, *, critical: bool = False) -> bytes:
+    flag = der.encode(0x01, b"\xff") if critical else b""
+    return seq(der.write_oid(oid), flag, *([] if value is None else [der.encode(der.OCTET_STRING, value)]))
+
+
+def template_attributes(subject: list[bytes], extensions: list[bytes]) -> list[csrattrs.CsrAttr]:
+    attribute = seq(der.write_oid(template.EXTENSION_TEMPLATE), der.encode(der.SET, seq(*extensions)))
+    value = seq(der.encode(der.INTEGER, b"\0"), seq(*subject), der.encode(der.CONTEXT_1, attribute))
+    return csrattrs.read_csrattrs(seq(seq(der.write_oid(template.TEMPLATE), der.encode(der.SET, value))))
+
+
+UTF8_ORG = der.encode(der.UTF8, b"Example")
+CLIENT_AUTH = seq(der.write_oid("1.3.6.1.5.5.7.3.2"))
+
+
+def test_a_template_fills_in_what_the_administrator_did_not_say() -> None:
+    asked = template_attributes(
+        [name("2.5.4.3", None), name("2.5.4.10", UTF8_ORG), name("2.5.4.5", None)],
+        [extension("2.5.29.37", CLIENT_AUTH, critical=True), extension("2.5.29.17", None)],
+    )
+    context = EstContext("box1", "https://a.example", "a.example", 443)
+    wanted, notes = wanted_of(context, asked)
+    assert wanted.subject.rfc4514_string() == "O=Example,CN=box1"
+    assert len(wanted.extensions) == 1
+    lines = [line.line(**fields) for line, fields in notes]
+    assert any("adds CN=box1" in line for line in lines) and any(
+        "serialNumber, which is left out" in line for line in lines
+    )
+
+
+def test_the_administrators_words_come_before_the_templates() -> None:
+    asked = template_attributes([name("2.5.4.3", None), name("2.5.4.10", UTF8_ORG)], [])
+    context = EstContext("box1", "https://a.example", "a.example", 443, subject="CN=mine,O=Ours")
+    wanted, notes = wanted_of(context, asked)
+    assert wanted.subject.rfc4514_string() == "O=Ours,CN=mine" and not notes
+
+
+def test_a_list_without_a_template_changes_nothing_and_rfc_7030s_faulty_example_is_passed_over() -> None:
+    example = base64.b64decode(
+        "MEEGCSqGSIb3DQEJBzASBgcqhkjOPQIBMQcGBSuBBAAiMBYGCSqGSIb3DQEJDjEJBgcrBgEBAQEWBggqhkjOPQQDAw=="
+    )
+    context = EstContext("box1", "https://a.example", "a.example", 443)
+    wanted, notes = wanted_of(context, csrattrs.read_csrattrs(example))
+    assert wanted.subject.rfc4514_string() == "CN=box1" and wanted.extensions == () and not notes
+
+
+@given(st.integers(0, 90), st.integers(0, 255), st.booleans())
+def test_a_broken_template_is_a_fault_of_its_own_kind(at: int, octet: int, cut: bool) -> None:
+    whole = template_attributes(
+        [name("2.5.4.3", None), name("2.5.4.10", UTF8_ORG)], [extension("2.5.29.37", CLIENT_AUTH, critical=True)]
+    )[0].values[0]
+    value = whole[:at] if cut else whole[:at] + bytes((octet,)) + whole[at + 1 :]
+    context = EstContext("box1", "https://a.example", "a.example", 443)
+    try:
+        wanted_of(context, [csrattrs.CsrAttr(template.TEMPLATE, (value,))])
+    except CsrAttrsFault:
+        pass
+
+
+@given(st.binary(max_size=200))
+def test_no_template_raises_anything_but_its_own_fault(value: bytes) -> None:
+    try:
+        found = template.template_of([csrattrs.CsrAttr(template.TEMPLATE, (value,))])
+        assert found is not None
+    except CsrAttrsFault:
+        pass
