@@ -1,6 +1,6 @@
 """Writes what the documentation can take from the code and the tests.
 
-That is `docs/commands.md`, `docs/coverage.md` and the list in `docs/attestation.md`.
+That is `docs/commands.md`, `docs/coverage.md`, the list in `docs/attestation.md` and the one in `docs/responder.md`.
 
 Run it from a checkout: `python docs/generate.py`. `tests/unit/test_docs.py` checks that the files are up to date.
 """
@@ -20,6 +20,7 @@ from fortish.cmdb.schema import Attribute, Table
 from fortish.est.trace import EstLine
 from fortish.hooks import Hook
 from fortish.messages import Origin, Text
+from fortish.responder.faults import FAULTS
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent / "tests"
@@ -214,10 +215,19 @@ def coverage() -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
+def faults(present: str) -> str:
+    """`responder.md`: the hand-written part of what is `present`, then the fault menu."""
+    by_hand = present.partition(MARK)[0].rstrip("\n")
+    body = ((code(name), cell(fault.says), ", ".join(sorted(fault.on))) for name, fault in FAULTS.items())
+    lines = [by_hand, "", MARK, "", "## The fault menu", "", *rows(("name", "what goes wrong", "operations"), body)]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
 def generated() -> dict[Path, str]:
     """Every generated file as it must be."""
-    attested = HERE / "attestation.md"
+    attested, responder = HERE / "attestation.md", HERE / "responder.md"
     return {
+        responder: faults(responder.read_text("utf-8")),
         attested: attestation(attested.read_text("utf-8")),
         HERE / "commands.md": commands(),
         HERE / "coverage.md": coverage(),

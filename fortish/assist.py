@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -76,17 +77,26 @@ def furnish(prompt: PromptSession[str], session: Session, size: Callable[[], tup
 
     prompt_toolkit's own toolbar is shown only once the terminal has told where its cursor is, which ours is not asked.
     """
-    line = FormattedTextControl(lambda: status_line(session, size()[1]))
-    window = Window(line, height=1, dont_extend_height=True, style="class:status")
-    roomy = Condition(lambda: size()[0] >= LOWEST)
-    root = prompt.layout.container
-    assert isinstance(root, HSplit)
-    root.children.append(ConditionalContainer(window, roomy & ~is_done))
+    stand_below(prompt, partial(status_line, session), size)
 
     def measure(_: object) -> None:
         prompt.reserve_space_for_menu = room(size()[0])
 
     prompt.app.before_render += measure
+
+
+def stand_below(prompt: PromptSession[str], status: Callable[[int], str], size: Callable[[], tuple[int, int]]) -> None:
+    """Put a text below everything: `status` gives it for so many columns, in one line or several."""
+
+    def height() -> int:
+        return status(size()[1]).count("\n") + 1
+
+    control = FormattedTextControl(lambda: status(size()[1]))
+    window = Window(control, height=height, dont_extend_height=True, style="class:status")
+    roomy = Condition(lambda: size()[0] >= LOWEST)
+    root = prompt.layout.container
+    assert isinstance(root, HSplit)
+    root.children.append(ConditionalContainer(window, roomy & ~is_done))
 
 
 def room(rows: int) -> int:

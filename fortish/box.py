@@ -105,10 +105,10 @@ Kept = tuple[str, str]  # a local certificate: its scope and its name
 
 @dataclass(slots=True)
 class Pending:
-    """A request that an EST server has not decided (202): all that is needed to make it anew. Times are box time.
+    """A request that a server has not decided (EST's 202, SCEP's PENDING): all that asks again. Times are box time.
 
     `renew`: it is for the entry's own renewal. `key` is an encrypted PEM under `password`, '' while none was made.
-    `options` are the enrollment's, as plain values.
+    `options` are the enrollment's, as plain values; `protocol` is est or scep.
     """
 
     due: float
@@ -118,6 +118,7 @@ class Pending:
     password: str = field(default="", repr=False)
     attempts: int = 1
     options: dict[str, Any] = field(default_factory=dict, repr=False)
+    protocol: str = "est"
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ WARNING = 10  # seconds of box time from the warning to the undoing of unsaved c
 SETTLE = 5.0  # seconds of box time between a commit and the first look at it (the guide states no delay)
 
 Kind = str
+METHODS = {"est": "EST", "scep": "SCEP"}  # the protocols that renew, as the event log has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def all_jobs(box: Box) -> Iterator[Job]:
     for scope in box.cmdb.scopes(LOCAL):
         for name, entry in box.cmdb.rows(scope, LOCAL).items():
             kept = scope, name
-            if entry.values.get("enroll-protocol") != "est" or kept in box.enrolling or kept in box.pending:
+            if entry.values.get("enroll-protocol") not in METHODS or kept in box.enrolling or kept in box.pending:
                 continue
             watch = box.watches.setdefault((scope, name), Watch(box.clock.now()))
             yield from _jobs_of(scope, name, entry, watch)
@@ -104,34 +105,60 @@ def flow(box: Box, job: Job) -> Flow:
 def renew(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     """Renew a certificate; tried once a day at most until it succeeds."""
     from fortish.est.authorities import EnrollFault
-    from fortish.est.enroll import Waiting, est_simple_reenroll
-    from fortish.est.pending import keep_renewal
+    from fortish.est.enroll import Waiting
 
+    entry = box.cmdb.entry(scope, LOCAL, name)
+    protocol = str(entry.values.get("enroll-protocol")) if entry is not None else ""
+    method = METHODS.get(protocol, "EST")
     watch = box.watches.setdefault((scope, name), Watch(box.clock.now()))
     watch.tried, watch.attempts = box.clock.now(), watch.attempts + 1
     box.enrolling.add((scope, name))
     try:
-        yield from est_simple_reenroll(box, name, scope)
-    except Waiting as waiting:
-        keep_renewal(box, (scope, name), waiting)
+        yield from _renewed(box, protocol, name, scope)
+    except Waiting:
+        pass
     except EnrollFault as fault:
-        box.log(41990, name=name, **{"cert-type": "local"}, method="EST", status="failure", reason=fault.reason)
+        box.log(41990, name=name, **{"cert-type": "local"}, method=method, status="failure", reason=fault.reason)
     else:
         watch.attempts = 0
         box.log(22205, name=name)
-        box.log(41987, name=name, **{"cert-type": "local"}, method="EST", status="success")
+        box.log(41987, name=name, **{"cert-type": "local"}, method=method, status="success")
     finally:
         box.enrolling.discard((scope, name))
 
 
-def poll(box: Box, name: str, scope: str = GLOBAL) -> Flow:
-    """Ask an EST server again that had not decided."""
-    from fortish.est.authorities import EnrollFault
-    from fortish.est.enroll import Waiting
-    from fortish.est.pending import resume
+def _renewed(box: Box, protocol: str, name: str, scope: str) -> Flow:
+    """Renew by an entry's protocol. Raises `EnrollFault`; `Waiting`: nothing is decided, and the request is kept."""
+    from fortish.est import pending as waits
+    from fortish.est.enroll import Waiting, est_simple_reenroll
+    from fortish.scep import pending as undecided
+    from fortish.scep.enroll import Undecided, scep_renew
 
     kept = scope, name
-    fields = {"name": name, "cert-type": "local", "method": "EST"}
+    try:
+        if protocol == "scep":
+            yield from scep_renew(box, name, scope)
+        else:
+            yield from est_simple_reenroll(box, name, scope)
+    except Undecided as waiting:
+        undecided.keep(box, kept, waiting)
+        raise
+    except Waiting as waiting:
+        waits.keep_renewal(box, kept, waiting)
+        raise
+
+
+def poll(box: Box, name: str, scope: str = GLOBAL) -> Flow:
+    """Ask a server again that had not decided."""
+    from fortish.est import pending as waits
+    from fortish.est.authorities import EnrollFault
+    from fortish.est.enroll import Waiting
+    from fortish.scep import pending as undecided
+
+    kept = scope, name
+    protocol = box.pending[kept].protocol
+    resume = undecided.resume if protocol == "scep" else waits.resume
+    fields = {"name": name, "cert-type": "local", "method": METHODS.get(protocol, "EST")}
     box.enrolling.add(kept)
     try:
         yield from resume(box, kept)

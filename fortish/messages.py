@@ -140,7 +140,6 @@ class Text(Enum):
     GLOBAL_VDOM           = D, "#global_vdom=1"
     # certificates over TFTP
     TFTP_NOT_SENT         = I, "Can not send file {name} to tftp server {server}: {reason}."
-    NO_SCEP               = O, "SCEP is not in fortish yet: nothing was requested, and nothing has changed."
     NO_REQUEST            = O, "No pending request has the key of this certificate."
     P12_UNREADABLE        = O, "The PKCS #12 file cannot be read: {reason}."
     P12_INCOMPLETE        = O, "The PKCS #12 file does not hold a private key and its certificate."
@@ -170,14 +169,26 @@ class Text(Enum):
     EST_UNKNOWN_CA        = O, ("The EST server cannot be verified: {reason}\nIt presents this CA certificate:\n"
                                 "  Subject:             {subject}\n  SHA-256 fingerprint: {fingerprint}\n"
                                 "Trust it and import it?\nDo you want to continue? (y/n)")
-    WATCHED_ROW           = O, ("cert: {name}, range: {scope}, protocol: {protocol}, days left: {left},"
-                                " auto-regenerate-days: {days}, next renewal: {due}")
+    # known up to the source; a published line is cut off behind it
+    WATCHED_ROW           = I, ("Name-{name}: type=local, realm={scope}, days={days}, days_warn={warn},"
+                                " source={source}, protocol={protocol}, left={left}, next={due}")
     WATCHED_NONE          = O, "No certificate renews by itself."
     PENDING_ROW           = O, "cert: {name}, range: {scope}, requests sent: {attempts}, next in {seconds} seconds"
     PENDING_NONE          = O, "No request waits for an EST server."
+    SCEP_PENDING_NONE     = O, "No request waits for a SCEP server."
     EST_BUSY              = O, "An enrollment of '{name}' is already running."
     EST_NOT_CONFIGURED    = O, "Certificate '{name}' was not enrolled over EST: it has no est-server."
     EST_NO_KEY            = O, "The private key of '{name}' cannot be read: {reason}"
+    # SCEP on the console
+    SCEP_FAILED           = O, "Certificate enrollment over SCEP failed: {reason}"
+    SCEP_CA_FAILED        = O, "CA certificate import over SCEP failed: {reason}"
+    SCEP_WAITS            = O, ("The SCEP server has not decided yet: it is asked again in {seconds} seconds, in the"
+                                " background.")
+    SCEP_PENDING          = O, "A request for '{name}' waits for the SCEP server, which is asked in {seconds} seconds."
+    SCEP_UNKNOWN_CA       = O, ("Nothing vouches for the CA of the SCEP server.\nIt presents this CA certificate:\n"
+                                "  Subject:             {subject}\n  SHA-256 fingerprint: {fingerprint}\n"
+                                "Trust it and import it?\nDo you want to continue? (y/n)")
+    SCEP_BAD_URL          = O, "The SCEP server must be given as http://host[:port]/path."
     BAD_ALGORITHM         = O, "Unknown algorithm. Choose one of {choices}."
     BAD_URL               = O, "The EST server must be given as https://host[:port]."
     BAD_SUBJECT           = O, "Bad subject: {reason}"

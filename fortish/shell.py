@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import in_terminal
@@ -48,6 +48,22 @@ class _TimedOut(Exception):
     """Nobody has touched a key at the prompt for too long."""
 
 
+class Watcher(Protocol):
+    """Who looks over an administrator's shoulder: a lab. It speaks only in lines below the prompt."""
+
+    def typed(self, prompt: str, line: str) -> None:
+        """A line was typed."""
+
+    def printed(self, text: str, debug: bool) -> None:
+        """Lines were printed; `debug`: by a daemon."""
+
+    def obeyed(self) -> None:
+        """A line is done."""
+
+    def status(self, columns: int) -> str:
+        """What stands below the prompt now, in one line or several."""
+
+
 async def interact(
     runtime: Runtime,
     session: Session,
@@ -57,15 +73,17 @@ async def interact(
     output: Output | None = None,
     assist: bool = False,
     minute: float = MINUTE,
+    watcher: Watcher | None = None,
 ) -> int:
     """Let somebody type at `session` until they leave; returns the exit status.
 
     `history` is the file of typed lines (in memory without one). Without `input` and `output` it is the terminal.
-    `assist` adds what helps a learner; `minute` is how many seconds a minute of the idle time lasts.
+    `assist` adds what helps a learner; `minute` is how many seconds a minute of the idle time lasts;
+    `watcher` is told what happens.
     """
     paged = output is not None or sys.stdout.isatty()
     shell = _Shell(
-        runtime, session, kept(history), input or create_input(), output or _terminal(), paged, assist, minute
+        runtime, session, kept(history), input or create_input(), output or _terminal(), paged, assist, minute, watcher
     )
     runtime.consoles.append(shell)
     work = asyncio.create_task(runtime.work())
@@ -124,13 +142,13 @@ class _Shell:
 
     def __init__(
         self, runtime: Runtime, session: Session, history: History, input_: Input, output: Output, paged: bool,
-        assist: bool, minute: float,
+        assist: bool, minute: float, watcher: Watcher | None,
     ) -> None:  # fmt: skip
         self._runtime, self._session, self._paged = runtime, session, paged
         self._input, self._output, self._history = input_, output, history
         self._keyboard = Keyboard(input_, self._interrupt)
         self._pager = Pager(self._write, self._keyboard.key, self._size)
-        self._assist = assist
+        self._assist, self._watcher = assist, watcher
         self._prompt = self._line_editor()
         self._minute, self._touched = minute, 0.0  # when a key was last pressed at the prompt
         self._prompt.app.key_processor.before_key_press += self._touch
@@ -144,14 +162,27 @@ class _Shell:
         build = partial(
             PromptSession[str], history=self._history, input=self._input, output=self._output, enable_suspend=False
         )
-        if not self._assist:
+        if not self._assist and self._watcher is None:
             return build(key_bindings=self._bindings())
         from fortish import assist as learner
 
+        if not self._assist:
+            prompt = build(key_bindings=self._bindings(), style=learner.PLAIN, refresh_interval=1.0)
+            self._below(prompt)
+            return prompt
         keys = merge_key_bindings([self._bindings(), learner.bindings()])
         prompt = build(key_bindings=keys, **learner.options(self._session, self._before))
         learner.furnish(prompt, self._session, self._size)
+        if self._watcher is not None:
+            self._below(prompt)
         return prompt
+
+    def _below(self, prompt: PromptSession[str]) -> None:
+        """Let the watcher's lines stand below everything."""
+        from fortish import assist as learner
+
+        assert self._watcher is not None
+        learner.stand_below(prompt, self._watcher.status, self._size)
 
     # --- the loop ---
 
@@ -224,7 +255,11 @@ class _Shell:
 
     async def _obey(self, line: str) -> None:
         self._held.append(line)
+        if self._watcher is not None:
+            self._watcher.typed(self._session.prompt, line)
         await self._finished(self._session.feed(line))
+        if self._watcher is not None:
+            self._watcher.obeyed()
         if not self._session.waiting:
             self._held.clear()
 
@@ -269,13 +304,20 @@ class _Shell:
     async def say(self, text: str, paged: bool) -> bool:
         """Print, a page at a time if it is asked for and the box is set so."""
         await asyncio.sleep(0)  # a key may be waiting: Ctrl-C
+        self._tell(text)
         if paged and self._pages():
             return await self._pager.show(text)
         self._write(f"{text}\n")
         return True
 
     async def ask(self, question: str, kind: Kind) -> str:
-        """Ask and wait for the answer. While a paste runs, its next line is one only if it is exactly y or n."""
+        """Ask and wait for the answer; whoever looks on is told both, but no secret."""
+        given = await self._answered(question, kind)
+        self._tell(question if kind is Kind.SECRET else f"{question}{given}")
+        return given
+
+    async def _answered(self, question: str, kind: Kind) -> str:
+        """While a paste runs, its next line is an answer only if it is exactly y or n."""
         if kind is Kind.YES_NO and len(self._pasted) > 1:
             given = self._pasted.popleft() if self._pasted[0] in ("y", "n") else "n"
             self._write(f"{question}{given}\n")
@@ -284,12 +326,17 @@ class _Shell:
 
     def trace(self, line: str) -> None:
         """Print a debug line; above the prompt if somebody is typing."""
+        self._tell(line, debug=True)
         if not self._prompt.app.is_running or self._driving is not None:
             self._write(f"{line}\n")
             return
         self._traces.append(line)
         if len(self._traces) == 1:
             self._prompt.app.create_background_task(self._aside(self._trace_above()))
+
+    def _tell(self, text: str, *, debug: bool = False) -> None:
+        if self._watcher is not None:
+            self._watcher.printed(text, debug)
 
     async def _trace_above(self) -> None:
         async with in_terminal():
@@ -363,8 +410,9 @@ class _Shell:
         help_ = completion.candidates(self._session, self._before(typed))
         lines = completion.layout(help_)
         self._touched = math.inf  # whoever reads a page is not idle
-        async with in_terminal(render_cli_done=not self._assist):
-            if self._assist:  # the line stays above the list, what stands below it does not
+        furnished = self._assist or self._watcher is not None
+        async with in_terminal(render_cli_done=not furnished):
+            if furnished:  # the line stays above the list, what stands below it does not
                 self._write(f"{self._session.prompt}{line}\n")
             self._pager.restart()
             with self._keyboard.reading():

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from fortish import commands as c
 from fortish import messages
-from fortish.cmdb import checks, vdoms
+from fortish.cmdb import checks, rows, vdoms
 from fortish.cmdb.outcome import DONE, Outcome
 from fortish.cmdb.schema import PathWords, Table, View
 from fortish.cmdb.store import (
@@ -28,13 +28,12 @@ from fortish.cmdb.store import (
     Cmdb,
     Drop,
     Entry,
-    Order,
     Put,
     Rows,
 )
 from fortish.cmdb.types import TYPES
 from fortish.cmdb.unknown import Block, text
-from fortish.cmdb.working import ChildRows, Working, check_key, cloned, find_attribute, in_use
+from fortish.cmdb.working import ChildRows, Working, check_key, find_attribute
 from fortish.errors import CliError, StorageFault
 from fortish.messages import Text
 from fortish.parse import complete_word
@@ -426,121 +425,6 @@ class Editor:
         except StorageFault as fault:
             raise messages.failed(1, Text.NOT_STORED(reason=fault.reason)) from None
 
-    # --- tables ---
-
-    def _existing(self, typed: str) -> tuple[Frame, str, Rows]:
-        frame = self._top()
-        key = check_key(frame.table, typed)
-        rows = self.rows(frame)
-        if key not in rows:
-            raise messages.failed(-3, "", Text.NOT_IN_DATASOURCE())
-        return frame, key, rows
-
-    def _free(self, frame: Frame, typed: str, rows: Rows) -> str:
-        key = check_key(frame.table, typed)
-        if key in rows:
-            raise messages.failed(-5, Text.DUPLICATE(key=key))
-        return key
-
-    def _check_unused(self, frame: Frame, key: str) -> None:
-        users = self.cmdb.users(frame.scope, frame.table.path, key) if frame.child is None else set()
-        others = {user for user in users if (user.scope, user.path, user.key) != (frame.scope, frame.table.path, key)}
-        if others:
-            raise in_use(len(others))
-
-    def delete(self, command: c.Delete) -> Outcome:
-        """Remove an entry that nobody names."""
-        if self.frame is None:
-            return vdoms.delete(self, command.key)
-        frame, key, _ = self._existing(command.key)
-        self._check_unused(frame, key)
-        if frame.child is None:
-            self.commit([Drop(frame.scope, frame.table.path, key)])
-        else:
-            frame.child.drop(key)
-        return DONE
-
-    def purge(self, command: c.Purge) -> Outcome:
-        """Remove all entries, after a question."""
-        frame = self._top()
-
-        def remove() -> None:
-            keys = list(self.rows(frame))
-            for key in keys:
-                self._check_unused(frame, key)
-            if frame.child is None:
-                self.commit([Drop(frame.scope, frame.table.path, key) for key in keys])
-            else:
-                for key in keys:
-                    frame.child.drop(key)
-
-        return Outcome(("",), Text.PURGE_QUESTION(), remove)
-
-    def rename(self, command: c.Rename) -> Outcome:
-        """Give an entry another key; everyone who names it follows."""
-        frame, key, rows = self._existing(command.key)
-        new = self._free(frame, command.new, rows)
-        order = tuple(new if old == key else old for old in rows)
-        if frame.child is not None:
-            frame.child.put(new, rows[key])
-            frame.child.drop(key)
-            frame.child.rows = {k: frame.child.rows[k] for k in order}
-            return DONE
-        path = frame.table.path
-        followers = self._followers(frame.scope, path, key, new)
-        old = (frame.scope, path, key)  # an entry may name itself
-        entry = next((put.entry for put in followers if put[:3] == old), rows[key])
-        others = [put for put in followers if put[:3] != old]
-        put = Put(frame.scope, path, new, entry)
-        self.commit([put, *others, Drop(*old), Order(frame.scope, path, order)])
-        return DONE
-
-    def _followers(self, scope: str, path: PathWords, key: str, new: str) -> list[Put]:
-        """The entries that name `key`, naming `new`."""
-        changes: dict[tuple[str, PathWords, str], Entry] = {}
-        for user in self.cmdb.users(scope, path, key):
-            place = (user.scope, user.path, user.key)
-            entry = changes.get(place) or self.cmdb.entry(*place)
-            if entry is not None:
-                changes[place] = _renamed(entry, user.attribute.split("/"), key, new)
-        return [Put(*place, entry) for place, entry in changes.items()]
-
-    def clone(self, command: c.Clone) -> Outcome:
-        """Copy an entry under a key that is free."""
-        frame, key, rows = self._existing(command.key)
-        new = self._free(frame, command.new, rows)
-        if frame.child is None:
-            self.commit([Put(frame.scope, frame.table.path, new, cloned(frame.table, rows[key]))])
-        else:
-            frame.child.put(new, rows[key])
-        return DONE
-
-    def move(self, command: c.Move) -> Outcome:
-        """Put an entry before or after another."""
-        frame, key, rows = self._existing(command.key)
-        _, anchor, _ = self._existing(command.anchor)
-        order = [old for old in rows if old != key]
-        if anchor == key:
-            return DONE
-        order.insert(order.index(anchor) + command.after, key)
-        if frame.child is None:
-            self.commit([Order(frame.scope, frame.table.path, tuple(order))])
-        else:
-            frame.child.rows = {k: rows[k] for k in order}
-            frame.child.touched.add(key)
-        return DONE
-
-
-def _renamed(entry: Entry, attribute: list[str], key: str, new: str) -> Entry:
-    """`entry` with one of its references following a rename."""
-    name = attribute[0]
-    if len(attribute) > 1:
-        rows = {k: _renamed(row, attribute[1:], key, new) for k, row in entry.children.get(name, {}).items()}
-        return Entry(entry.values, {**entry.children, name: rows})
-    held: Any = entry.values.get(name)
-    value = tuple(new if item == key else item for item in held) if isinstance(held, tuple) else held
-    return Entry({**entry.values, name: new if held == key else value}, entry.children)
-
 
 # Verbs that change something at once or in the working copy; what is only entered may be looked at.
 _CHANGES = frozenset((c.Append, c.Clone, c.Delete, c.Move, c.Purge, c.Rename, c.Select, c.Set, c.Unselect, c.Unset))
@@ -550,16 +434,16 @@ _CHANGES = frozenset((c.Append, c.Clone, c.Delete, c.Move, c.Purge, c.Rename, c.
 _VERBS: dict[type, Callable[[Editor, Any], Outcome]] = {
     c.Abort:    Editor.abort,
     c.Append:   Editor.change_list,
-    c.Clone:    Editor.clone,
+    c.Clone:    rows.clone,
     c.Config:   Editor.config,
-    c.Delete:   Editor.delete,
+    c.Delete:   rows.delete,
     c.Edit:     Editor.edit,
     c.End:      Editor.end,
     c.Exit:     Editor.leave,
-    c.Move:     Editor.move,
+    c.Move:     rows.move,
     c.Next:     Editor.next,
-    c.Purge:    Editor.purge,
-    c.Rename:   Editor.rename,
+    c.Purge:    rows.purge,
+    c.Rename:   rows.rename,
     c.Select:   Editor.change_list,
     c.Set:      Editor.set,
     c.Unselect: Editor.change_list,

@@ -174,7 +174,7 @@ def get_table(cmdb: Cmdb, table: Table, rows: Rows) -> Iterator[str]:
 # --- tree -----------------------------------------------------------------------------------------------------------
 
 
-def tree_table(table: Table, margin: str = " " * 13) -> Iterator[str]:
+def tree_table(table: Table, margin: str = "") -> Iterator[str]:
     """The schema of a table: `*` the key, (n) the longest string, (min,max) an integer's range."""
     name = f"[{table.path[-1]}]" if table.is_table else f"<{table.path[-1]}>"
     head = f"-- {name} --"

@@ -6,13 +6,16 @@ Every commit goes to the injected journal first; if that fails, memory is untouc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from fortish.cmdb.schema import Attribute, PathWords, Schema, Table, words
 from fortish.cmdb.types import TYPES, default
 from fortish.cmdb.unknown import Kept
+
+if TYPE_CHECKING:
+    from fortish.cmdb.views import TableView
 
 GLOBAL = "global"
 ROOT = "root"  # the VDOM that every box has
@@ -214,6 +217,8 @@ class Cmdb:
 
     def __getitem__(self, path: str) -> TableView:
         """`cmdb["vpn certificate local"]`: entries by key, attributes by name, defaults included."""
+        from fortish.cmdb.views import TableView
+
         table = self.schema.table(path)
         if table is None:
             raise KeyError(path)
@@ -438,47 +443,3 @@ def _factory_value(attribute: Attribute, value: Any) -> Any:
     if attribute.type == "option" and attribute.multiple:
         return tuple(choice.name for choice in attribute.choices if choice.name in value)
     return value if attribute.type in TYPES else None
-
-
-class EntryView(Mapping[str, Any]):
-    """One entry for Python users: attributes by name, defaults included, secrets in clear."""
-
-    def __init__(self, cmdb: Cmdb, table: Table, entry: Entry) -> None:
-        self._cmdb, self._table, self._entry = cmdb, table, entry
-
-    def __getitem__(self, name: str) -> Any:
-        """The value of `name`; KeyError if this firmware has no such attribute."""
-        if name in self._table.children:
-            child = self._table.children[name]
-            return {k: EntryView(self._cmdb, child, e) for k, e in self._entry.children.get(name, {}).items()}
-        if name not in self._table.attributes:
-            raise KeyError(name)
-        value = self._cmdb.value_of(self._table, self._entry, name)
-        return getattr(value, "clear", value)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._table.attributes)
-
-    def __len__(self) -> int:
-        return len(self._table.attributes)
-
-
-class TableView(Mapping[str, EntryView]):
-    """A table for Python users: entries by key. A singleton has the one key ''."""
-
-    def __init__(self, cmdb: Cmdb, table: Table, vdom: str = "root") -> None:
-        self._cmdb, self._table = cmdb, table
-        self._scope = cmdb.scope_of(table, vdom)
-
-    def __getitem__(self, key: str) -> EntryView:
-        """The entry `key`; of a singleton, the attribute's owner is ''."""
-        entry = self._cmdb.entry(self._scope, self._table.path, str(key))
-        if entry is None and not (key == SINGLE and not self._table.is_table):
-            raise KeyError(key)
-        return EntryView(self._cmdb, self._table, entry or Entry())
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._cmdb.rows(self._scope, self._table.path))
-
-    def __len__(self) -> int:
-        return len(self._cmdb.rows(self._scope, self._table.path))

@@ -35,5 +35,8 @@ HOOKS = hooks.with_known(hooks.table(
           parameter("name", "Name of the certificate that 2 is for.", "string", 35)), 1),
     Hook("test application forticron", "What the scheduler watches.", watched.forticron,
          (parameter("number", "2 lists the certificates that renew by themselves.", "var-string"),), 1),
+    Hook("test application scep", "Requests that wait for a SCEP server's decision.", watched.scep,
+         (parameter("number", "1 lists them, 2 forgets one.", "var-string"),
+          parameter("name", "Name of the certificate that 2 is for.", "string", 35)), 1),
 ), KNOWN, WHERE)
 # fmt: on

@@ -1,6 +1,6 @@
-"""`diagnose test application …`: what the scheduler watches, and which requests wait at EST servers.
+"""`diagnose test application …`: what the scheduler watches, and which requests wait at EST and SCEP servers.
 
-That `forticron 2` lists the watched certificates is known; how its lines look is not published.
+That `forticron 2` lists the watched certificates is known, and how its lines begin; how they go on is not published.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from fortish import jobs, messages
-from fortish.box import LOCAL, Box
+from fortish.box import LOCAL, UNSET_ADDRESS, Box
 from fortish.cmdb.store import GLOBAL
 from fortish.commands import Arguments, Here
 from fortish.errors import StorageFault
@@ -25,11 +25,20 @@ def forticron(here: Here, arguments: Arguments) -> Flow:
 
 
 def est(here: Here, arguments: Arguments) -> Flow:
-    """1: the requests that wait for a server's decision; 2 NAME: forget one."""
+    """1: the requests that wait for an EST server's decision; 2 NAME: forget one."""
+    yield from _waiting(here, arguments, "est", Text.PENDING_NONE)
+
+
+def scep(here: Here, arguments: Arguments) -> Flow:
+    """1: the requests that wait for a SCEP server's decision; 2 NAME: forget one."""
+    yield from _waiting(here, arguments, "scep", Text.SCEP_PENDING_NONE)
+
+
+def _waiting(here: Here, arguments: Arguments, protocol: str, nothing: Text) -> Flow:
     number, name = arguments["number"], arguments["name"]
     box: Box = here.box
     if number == "2":
-        yield from _forget(box, (here.scope, name))
+        yield from _forget(box, (here.scope, name), protocol)
         return
     _only(number, "1")
     now = box.clock.now()
@@ -37,9 +46,10 @@ def est(here: Here, arguments: Arguments) -> Flow:
         Text.PENDING_ROW(
             name=kept[1], scope=kept[0], attempts=pending.attempts, seconds=max(0, round(pending.due - now))
         )
-        for kept, pending in sorted(box.pending.items())
+        for kept, pending in sorted(box.pending.items(), key=lambda item: item[0])
+        if pending.protocol == protocol
     ]
-    yield Say("\n".join(lines or [Text.PENDING_NONE()]), paged=True)
+    yield Say("\n".join(lines or [nothing()]), paged=True)
 
 
 def _only(number: str, known: str) -> None:
@@ -47,10 +57,10 @@ def _only(number: str, known: str) -> None:
         raise messages.parse_error(number)
 
 
-def _forget(box: Box, kept: tuple[str, str]) -> Flow:
+def _forget(box: Box, kept: tuple[str, str], protocol: str) -> Flow:
     if not kept[1]:
         raise messages.incomplete()
-    if kept not in box.pending or kept in box.enrolling:
+    if kept not in box.pending or kept in box.enrolling or box.pending[kept].protocol != protocol:
         raise messages.parse_error(kept[1])
     del box.pending[kept]
     try:
@@ -73,6 +83,8 @@ def _watched(box: Box) -> Iterator[str]:
                 name=name,
                 scope=scope,
                 protocol=protocol,
+                warn=entry.values.get("auto-regenerate-days-warning", 0),
+                source=entry.values.get("source-ip", UNSET_ADDRESS),
                 left=jobs.days_left(box, name, scope),
                 days=days,
                 due="-" if when is None else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(when)),

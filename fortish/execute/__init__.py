@@ -78,7 +78,7 @@ HOOKS = hooks.with_known(hooks.table(
          (parameter("host", "Host name or IPv4 address.", "var-string", 255),), 1),
     Hook("vpn certificate ca export tftp", "Send a CA certificate to a TFTP server.", later("fortish.execute.ca", "export_tftp"),
          (parameter("name", "Name of the CA certificate.", size=79), _FILE, _SERVER), 3),
-    Hook("vpn certificate ca import auto", "Fetch a CA certificate over SCEP.", later("fortish.execute.ca", "import_auto"),
+    Hook("vpn certificate ca import auto", "Fetch a CA certificate over SCEP.", later("fortish.execute.scep", "import_auto"),
          (parameter("url", "SCEP server.", "var-string", 255),
           parameter("ca-identifier", "CA identifier for the SCEP server.", size=255),
           _SOURCE,

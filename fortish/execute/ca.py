@@ -16,7 +16,6 @@ from fortish.est.bootstrap import accepted, is_unknown
 from fortish.est.context import EstContext
 from fortish.est.enroll import set_auth, trust_of
 from fortish.execute.est import context_of
-from fortish.execute.requests import check_fingerprint
 from fortish.execute.transfer import commit, demand, fetched, sent
 from fortish.messages import Text
 from fortish.pki import chains, pem, pkcs7
@@ -63,14 +62,6 @@ def import_bundle(here: Here, arguments: Arguments) -> Flow:
     counts = {"new": len(changes), "held": len(authorities) - len(changes), "other": len(found) - len(authorities)}
     yield Say(Text.BUNDLE_IMPORTED(**counts))
     yield Say(Text.DONE())
-
-
-def import_auto(here: Here, arguments: Arguments) -> Flow:
-    """CA certificates over SCEP: not there yet. What is typed is checked all the same."""
-    demand(arguments, "url")
-    check_fingerprint(arguments["fingerprint"])
-    yield from ()
-    raise messages.failed(-303, Text.NO_SCEP())
 
 
 def export_tftp(here: Here, arguments: Arguments) -> Flow:

@@ -1,20 +1,21 @@
 """`execute vpn certificate local generate rsa|ec`: a key, and a certification request (PKCS #10) for it.
 
-The request is answered by hand: `export tftp` takes it to a CA, `import tftp` brings the certificate back.
+With the URL of a SCEP server the request goes there. Without one it is answered by hand: `export tftp` takes it to a
+CA, `import tftp` brings the certificate back.
 """
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import Any
 
 from fortish import messages
-from fortish.box import LOCAL, UNSET_ADDRESS, Box
+from fortish.box import LOCAL, UNSET_ADDRESS
 from fortish.cmdb.checks import random_password
 from fortish.cmdb.secrets import seal
 from fortish.cmdb.store import GLOBAL, Entry, Put
 from fortish.commands import Arguments, Here
+from fortish.execute import scep
 from fortish.execute.transfer import commit, demand
 from fortish.messages import Text
 from fortish.parse import parse_alternatives
@@ -22,9 +23,6 @@ from fortish.pki import keys, names, requests
 from fortish.pki.countries import country_code
 from fortish.pki.faults import PkiFault
 from fortish.steps import Flow, Say, compute
-
-_FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{2}:?)*[0-9A-Fa-f]{2}")
-_DIGITS = frozenset({32, 40, 64})  # of MD5, SHA-1 and SHA-256
 
 # The fields of the subject in the order in which the box's own certificates have them, and their parameters.
 _SUBJECT = (
@@ -56,12 +54,7 @@ def check_free(here: Here, name: str) -> None:
         raise messages.failed(-5, Text.DUPLICATE(key=name))
     if (here.scope, name) in here.box.enrolling:
         raise messages.failed(1, Text.EST_BUSY(name=name))
-
-
-def check_fingerprint(typed: str) -> None:
-    """A fingerprint must be one. Raises `CliError`."""
-    if typed and not (_FINGERPRINT.fullmatch(typed) and len(typed.replace(":", "")) in _DIGITS):
-        raise messages.value_error(typed, -651, Text.BAD_FINGERPRINT())
+    scep.check_pending(here.box, (here.scope, name))
 
 
 def kept_in(scope: str) -> dict[str, Any]:
@@ -74,13 +67,17 @@ def _generate(here: Here, arguments: Arguments, algorithm: keys.Algorithm) -> Fl
     check_free(here, name)
     subject = _subject(arguments)
     alternatives = _alternatives(arguments["san"])
-    _check_scep(box, scope, arguments)
+    scep.check(here, arguments)
     key = yield from compute(partial(keys.generate, algorithm))
     try:
         request = requests.new_request(key, subject, alternatives, arguments["challenge"] or None)
     except PkiFault as fault:
         raise messages.failed(1, Text.BAD_SUBJECT(reason=fault.reason)) from None
     password = arguments["password"] or random_password()
+    if arguments["scep-url"]:
+        check_free(here, name)
+        yield from scep.enroll(here, arguments, request, key, password)
+        return
     values = {
         "password": seal(password),
         "private-key": keys.encrypted_pem(key, password),
@@ -132,13 +129,3 @@ def _alternatives(typed: str) -> Any:
     except ValueError:
         reason = "it is not of the form DNS:name,IP:address"
         raise messages.value_error(typed, -651, Text.BAD_SAN(reason=reason)) from None
-
-
-def _check_scep(box: Box, scope: str, arguments: Arguments) -> None:
-    """What SCEP alone needs is checked, and not kept: with a server the request would go there. Raises `CliError`."""
-    authority = arguments["ca-cert"]
-    if authority and authority not in box.authorities(scope):
-        raise messages.value_error(authority, -3, Text.NO_CA(name=authority))
-    check_fingerprint(arguments["fingerprint"])
-    if arguments["scep-url"]:
-        raise messages.failed(-303, Text.NO_SCEP())

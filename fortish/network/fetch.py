@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fortish.errors import LinkLost, PeerFault
+from fortish.steps import HttpGet, HttpPost
 
 if TYPE_CHECKING:
     import httpx
-
-    from fortish.steps import HttpGet, HttpPost
 
 PORT = 80
 
@@ -68,18 +67,16 @@ async def _fetched(
 ) -> httpx.Response:
     import httpx
 
-    from fortish.steps import HttpPost
-
     body = bytearray()
     url = httpx.URL(request.url)
-    headers = {"Accept-Encoding": "identity"}
+    sent = {"Accept-Encoding": "identity"}
     if at is not None:
-        headers["Host"] = url.netloc.decode("ascii")
+        sent["Host"] = url.netloc.decode("ascii")
         url = url.copy_with(host=at[0], port=at[1])
     posted = None
     if isinstance(request, HttpPost):
-        headers["Content-Type"], posted = request.content_type, request.body
-    async with client.stream("GET" if posted is None else "POST", url, headers=headers, content=posted) as response:
+        sent["Content-Type"], posted = request.content_type, request.body
+    async with client.stream("GET" if posted is None else "POST", url, headers=sent, content=posted) as response:
         # As sent: the limit would mean little for what grows when it is unpacked.
         async for chunk in response.aiter_raw():
             body += chunk

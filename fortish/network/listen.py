@@ -38,6 +38,7 @@ _CONTINUE = h11.InformationalResponse(status_code=100, headers=[], reason=b"Cont
 
 Clock = Callable[[], float]
 Demand = Literal["optional", "required"]
+Answering = Callable[[Responder, Asked, Visitor, datetime], Answer]
 
 
 @dataclass(slots=True)
@@ -105,7 +106,7 @@ async def _served(
         with contextlib.suppress(OSError):
             stream, visitor = await entrance.admit(reader, writer)
             port = writer.get_extra_info("peername")[1]
-            await _Connection(entrance.state, clock, stream, lambda: source_of(port)).run(visitor)
+            await Connection(entrance.state, clock, stream, lambda: source_of(port)).run(visitor)
     finally:
         writer.transport.abort()
 
@@ -155,7 +156,7 @@ class _Received:
     last: bool
 
 
-class _Connection:
+class Connection:
     """One client: its requests in turn, until either end has had enough."""
 
     def __init__(
@@ -164,8 +165,10 @@ class _Connection:
         clock: Clock,
         stream: Stream,
         source: Callable[[], str],
+        answering: Answering = respond,
     ) -> None:
         self._state, self._clock, self._stream, self._source = state, clock, stream, source
+        self._respond = answering
         self._waiting = b""  # octets of the next request that came with the last
 
     async def run(self, visitor: Visitor) -> None:
@@ -189,7 +192,7 @@ class _Connection:
         if received is None:
             return False
         visitor = replace(visitor, address=self._source() or visitor.address)
-        given = respond(self._state, received.asked, visitor, _moment(self._clock))
+        given = self._respond(self._state, received.asked, visitor, _moment(self._clock))
         if given.wire.delay:
             await asyncio.sleep(given.wire.delay)
         if received.asked.method == "HEAD":

@@ -11,7 +11,7 @@ with warnings.catch_warnings():
     # All of its modules are imported at once, and on Python 3.11 one of them imports asyncore, which is to go away.
     warnings.simplefilter("ignore", DeprecationWarning)
     from tlslite.constants import AlertDescription
-    from tlslite.errors import BaseTLSException, TLSAbruptCloseError, TLSLocalAlert, TLSRemoteAlert
+    from tlslite.errors import TLSAbruptCloseError, TLSLocalAlert, TLSRemoteAlert
     from tlslite.handshakesettings import HandshakeSettings
     from tlslite.mathtls import goodGroupParameters, makeVerifier
     from tlslite.messages import Finished
@@ -20,7 +20,6 @@ with warnings.catch_warnings():
 
 __all__ = [
     "AlertDescription",
-    "BaseTLSException",
     "Finished",
     "HandshakeSettings",
     "TLSAbruptCloseError",

@@ -144,19 +144,19 @@ class SrpStream:
 
     async def read(self, most: int) -> bytes:
         """What has come; b'' only after a proper goodbye: where that is missing, more may be, too."""
-        with _as_os_error():
+        with as_os_error():
             return bytes(await self._carry_out(self.tls.readAsync(most)))
 
     async def write(self, data: bytes) -> None:
         """Send everything; nothing is not sent, or it would be a record of its own."""
         if data:
-            with _as_os_error():
+            with as_os_error():
                 await self._carry_out(self.tls.writeAsync(data))
 
     async def close(self, seconds: float) -> None:
         """Send the goodbye, and wait for nobody's."""
         if self._usable and not self.tls.closed:
-            with contextlib.suppress(OSError), _as_os_error():
+            with contextlib.suppress(OSError), as_os_error():
                 async with asyncio.timeout(seconds):
                     await self._carry_out(self.tls.closeAsync())
         await stream.close(self.writer, seconds)
@@ -202,7 +202,7 @@ class SrpStream:
 
 
 @contextlib.contextmanager
-def _as_os_error() -> Iterator[None]:
+def as_os_error() -> Iterator[None]:
     """What tlslite-ng raises over a peer's octets, as the OSError that every stream raises."""
     try:
         yield

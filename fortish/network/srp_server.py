@@ -12,9 +12,9 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
-from fortish.network.lite import BaseTLSException, goodGroupParameters, makeVerifier
+from fortish.network.lite import goodGroupParameters, makeVerifier
 from fortish.network.saslprep import saslprep
-from fortish.network.srp import SrpStream, settings
+from fortish.network.srp import SrpStream, as_os_error, settings
 
 BITS: Final = 2048  # of the group of RFC 5054 appendix A that verifiers are made in
 _GENERATOR, _PRIME = next((g, prime) for g, prime in goodGroupParameters if prime.bit_length() == BITS)
@@ -41,14 +41,22 @@ class Verifiers:
             return "", self._simulated(user)
         held = account, accounts[account]
         if held not in self._made:
-            prime, generator, salt, verifier = makeVerifier(bytearray(user), bytearray(password), BITS)
-            self._made[held] = prime, generator, bytes(salt), verifier
+            self._made[held] = _verifier(user, password)
         return account, self._made[held]
 
     def _simulated(self, user: bytes) -> Verifier:
-        salt = hmac.digest(self._secret, b"salt" + user, hashlib.sha1)[:16]
+        digest = hmac.digest(self._secret, b"salt" + user, hashlib.sha1)[:16]
+        salt = bytes([digest[0] or 1]) + digest[1:]
         exponent = int.from_bytes(hmac.digest(self._secret, b"password" + user, hashlib.sha1), "big")
         return _PRIME, _GENERATOR, salt, pow(_GENERATOR, exponent, _PRIME)
+
+
+def _verifier(user: bytes, password: bytes) -> Verifier:
+    """A verifier whose salt does not begin with a zero: OpenSSL's clients take it for a number, and lose the zero."""
+    while True:
+        prime, generator, salt, verifier = makeVerifier(bytearray(user), bytearray(password), BITS)
+        if salt[0]:
+            return prime, generator, bytes(salt), verifier
 
 
 def _prepared(text: str) -> bytes:
@@ -81,10 +89,8 @@ async def accept(
     """Answer a ClientHello: the connection, and the account that has been proved. Raises OSError."""
     stream = SrpStream(reader, writer, hello)
     lookup = _Lookup(verifiers, accounts)
-    try:
+    with as_os_error():
         await stream.handshake(stream.tls.handshakeServerAsync(verifierDB=lookup, settings=settings()))
-    except (BaseTLSException, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise ConnectionAbortedError("the TLS-SRP handshake failed") from error
     if not lookup.account:  # whoever guesses a simulated verifier's password is still nobody
         raise ConnectionAbortedError("an unknown user")
     return stream, lookup.account

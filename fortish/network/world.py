@@ -7,7 +7,7 @@ import errno
 import os
 import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Interface
@@ -24,6 +24,7 @@ from fortish.steps import (
     EchoReply,
     Http,
     HttpGet,
+    HttpPost,
     Link,
     Peer,
     Probe,
@@ -71,7 +72,7 @@ class RealNetwork:
                 return await self.dial(peer)
             case Http():
                 return await self.http(request)
-            case HttpGet():
+            case HttpGet() | HttpPost():
                 return await self.fetch(request)
             case Resolve(host):
                 return await self.resolve(host)
@@ -115,7 +116,7 @@ class RealNetwork:
             raise (lost if peer.proxy is None else LinkLost(f"Could not resolve proxy: {host}")) from None
         return await tls.dial(peer, address, port, self.box.clock.now())
 
-    async def fetch(self, request: HttpGet) -> httpx.Response:
+    async def fetch(self, request: HttpGet | HttpPost) -> httpx.Response:
         """Plain HTTP from a host of the real network."""
         from fortish.network import fetch
 
@@ -164,7 +165,7 @@ class NoNetwork(RealNetwork):
         """Always fails, also for an address."""
         raise LinkLost(f"Could not resolve host: {peer.host}. {Text.NO_NETWORK(host=peer.host)}")
 
-    async def fetch(self, request: HttpGet) -> httpx.Response:
+    async def fetch(self, request: HttpGet | HttpPost) -> httpx.Response:
         """Always fails, also for an address."""
         from fortish.network import fetch
 
@@ -188,6 +189,7 @@ class NoNetwork(RealNetwork):
 EST_HOST, EST_ADDRESS, FILE_SERVER = "testrfc7030.com", "54.70.32.33", "192.0.2.10"
 NAMES = {EST_HOST: EST_ADDRESS}
 DISTANCES = {EST_ADDRESS: (16.0, 31), FILE_SERVER: (0.8, 64)}
+SCEP_PORT = 80
 EST_PORTS: dict[int, Literal["optional", "required"]] = {8443: "optional", 9443: "required"}
 CA_FILE = "estExampleCA.pem"
 ROUTER = (0.4, 64)  # how far away the router is
@@ -200,13 +202,23 @@ class LabNetwork(RealNetwork):
     """The embedded world: an EST responder and a file server on loopback, reached under their documented names.
 
     They start when first needed. The time that a ping takes is made up (there is no distance to measure); everything
-    else is real: TLS, certificates, TFTP packets.
+    else is real: TLS, certificates, TFTP packets. `names` are further names of its hosts, `certified` those that the
+    EST server's certificate has; `clock` is the world's own time where it does not follow its box's.
     """
 
     def __init__(
-        self, box: Box, responder: Callable[[float], Responder] | None = None, files: Path | None = None
+        self,
+        box: Box,
+        responder: Callable[[float], Responder] | None = None,
+        files: Path | None = None,
+        names: Mapping[str, str] = NAMES,
+        certified: tuple[str, ...] = (EST_HOST,),
+        clock: Callable[[], float] | None = None,
     ) -> None:
         super().__init__(box)
+        self.names = {**NAMES, **names}
+        self.certified = certified
+        self.now = clock or box.clock.now
         self._make = responder
         self._files = files
         self._responder: Responder | None = None
@@ -215,12 +227,13 @@ class LabNetwork(RealNetwork):
         self._folder: Folder | None = None
         self._random = random.Random(7030)  # noqa: S311 - ping times, no secrets
         self._sources: dict[int, str] = {}
+        self._plain_source = ""  # of the one plain request that is under way
 
     @property
     def responder(self) -> Responder:
         """The EST responder of this world, made with a fresh CA when first asked for."""
         if self._responder is None:
-            self._responder = (self._make or fresh_responder)(self.box.clock.now())
+            self._responder = (self._make or fresh_responder)(self.now())
         return self._responder
 
     @property
@@ -236,7 +249,7 @@ class LabNetwork(RealNetwork):
 
     async def resolve(self, host: str) -> str:
         """A name of the lab, or any address. Raises `LinkLost`."""
-        address = NAMES.get(host.lower().rstrip("."), host)
+        address = self.names.get(host.lower().rstrip("."), host)
         if not is_address(address):
             raise LinkLost(f"Could not resolve host: {host}. {Text.LAB_ONLY(host=host)}")
         return address
@@ -264,14 +277,24 @@ class LabNetwork(RealNetwork):
         if source and source not in self.box.addresses():
             raise LinkLost(f"bind failed with source address {source}: {Text.NO_SOURCE(address=source)}")
 
-    async def fetch(self, request: HttpGet) -> httpx.Response:
-        """Plain HTTP: no host of the lab serves any."""
+    async def fetch(self, request: HttpGet | HttpPost) -> httpx.Response:
+        """Plain HTTP: the responder's SCEP; no other host of the lab serves any."""
         from fortish.network import fetch
 
         host, port = fetch.host_of(request)
-        await self.resolve(host)
+        address = await self.resolve(host)
         self._bind(request.source)
-        raise LinkLost(REFUSED.format(host=host, port=port))
+        if address != EST_ADDRESS or port != SCEP_PORT:
+            raise LinkLost(REFUSED.format(host=host, port=port))
+        source = request.source or next(iter(self.box.addresses()), "127.0.0.1")
+        if SCEP_PORT not in self._listeners:
+            from fortish.network.plain import listen_plain
+
+            now, visitors = self.box.clock.now, lambda port: self._plain_source
+            self._listeners[SCEP_PORT] = await listen_plain(self.responder, "127.0.0.1", 0, now, visitors)
+        self._plain_source = source
+        inside = replace(request, source="")
+        return await fetch.perform(inside, ("127.0.0.1", self._listeners[SCEP_PORT].port))
 
     async def _listening(self, port: int) -> int:
         if port not in self._listeners:
@@ -281,8 +304,8 @@ class LabNetwork(RealNetwork):
                 self.responder,
                 "127.0.0.1",
                 0,
-                names=(EST_HOST,),
-                clock=self.box.clock.now,
+                names=self.certified,
+                clock=self.now,
                 client_certificate=EST_PORTS[port],
                 source_of=lambda visitor: self._sources.get(visitor, ""),
             )

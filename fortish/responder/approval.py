@@ -17,12 +17,13 @@ _DATE_AHEAD: Final = 10  # seconds, where Retry-After is a date
 
 def approved(state: Responder, wanted: Requested, label: str, account: str, now: datetime) -> None:
     """Go on if this request has been approved, which is used up by that. Raises Refused: 202, 403, or 503."""
-    place = wanted.key, wanted.subject.public_bytes()
+    names = wanted.changed or wanted  # what would be certified is what is approved
+    place = wanted.key, names.subject.public_bytes() + (names.san.public_bytes() if names.san is not None else b"")
     found = state.waiting.get(place)
     if found is None:
         if len(state.waiting) >= _MOST:
             raise Refused(503, "too many requests wait for approval", retry_after(state.policy.retry_after, now))
-        found = Waiting(state.next_waiting, now, label, account, tight(wanted.subject), *place)
+        found = Waiting(state.next_waiting, now, label, account, tight(names.subject), *place)
         state.waiting[place] = found
         state.next_waiting += 1
         state.keep()
@@ -50,10 +51,13 @@ def requests(state: Responder) -> list[Waiting]:
     return sorted(state.waiting.values(), key=lambda waiting: waiting.number)
 
 
-def retry_after(value: int | str, now: datetime) -> tuple[str, str]:
-    """The header for a number of seconds, or for "date" (RFC 9110 section 10.2.3); anything else as it stands."""
+def retry_after(value: int | str, now: datetime, ahead: int = _DATE_AHEAD) -> tuple[str, str]:
+    """The header for a number of seconds, or for "date" (RFC 9110 section 10.2.3); anything else as it stands.
+
+    `ahead` is how many seconds a date lies ahead.
+    """
     if value == "date":
-        later = (now + timedelta(seconds=_DATE_AHEAD)).replace(microsecond=0)
+        later = (now + timedelta(seconds=ahead)).replace(microsecond=0)
         return "Retry-After", format_datetime(later, usegmt=True)
     return "Retry-After", str(value)
 

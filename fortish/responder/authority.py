@@ -17,7 +17,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -146,6 +146,17 @@ class Authority:
         builder = builder.add_extension(_NO_CA, critical=False).add_extension(_DIGITAL_SIGNATURE, critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         builder = builder.add_extension(x509.SubjectAlternativeName(map(_general_name, names)), critical=False)
+        return self._signed(builder, key.public_key()), key
+
+    def registration_authority(self, now: datetime) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
+        """A certificate to sign SCEP messages and receive them with, and its new RSA key; good for two years."""
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        subject = _common_name("SCEP RA")
+        until = min(now + _SERVER_DAYS * _DAY, self.certificate.not_valid_after_utc)
+        builder = _unsigned(subject, key.public_key(), self.certificate.subject, (now - _DAY, until))
+        builder = builder.serial_number(x509.random_serial_number())
+        usages = {usage: usage in ("digital_signature", "key_encipherment") for usage in _USAGES}
+        builder = builder.add_extension(_NO_CA, critical=False).add_extension(x509.KeyUsage(**usages), critical=True)
         return self._signed(builder, key.public_key()), key
 
     def has_issued(self, certificate: x509.Certificate) -> bool:

@@ -23,6 +23,7 @@ Redirect = Literal["", "loop", "other", "same"]
 FORMS: Final = ("bare", "ber", "der", "none", "pem")
 REDIRECTS: Final = ("loop", "other", "same")
 ELSEWHERE: Final = "https://est.example.com"  # where a redirect to another origin leads
+LONG_WAIT: Final = 600  # seconds, for faults with Retry-After
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "retry-date":         Fault("202 for ever, Retry-After as a date", status=202, retry_after="date"),
         "retry-huge":         Fault("202 for ever, Retry-After of 30 years", status=202, retry_after="999999999"),
         "retry-missing":      Fault("202 for ever, without Retry-After", status=202),
-        "retry-seconds":      Fault("202 for ever, Retry-After: 10", status=202, retry_after="10"),
+        "retry-seconds":      Fault("202 for ever, Retry-After: 600", status=202, retry_after=str(LONG_WAIT)),
         "slow":               Fault("a second before the answer", delay=1.0),
         "slow-pieces":        Fault("the answer 100 octets at a time", pieces=100, pause=0.05),
         "status-400":         _status(400),
@@ -130,7 +131,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "status-501":         _status(501),
         "status-502":         _status(502),
         "status-503":         _status(503),
-        "status-503-retry":   Fault("503 for ever, Retry-After: 10", status=503, retry_after="10"),
+        "status-503-retry":   Fault("503 for ever, Retry-After: 600", status=503, retry_after=str(LONG_WAIT)),
         "status-504":         _status(504),
         "truncated":          Fault("100 octets of the body, then the connection ends", cut=100),
         "type-bare":          Fault("a type without smime-type", content_type=_PKCS7),

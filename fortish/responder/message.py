@@ -131,9 +131,9 @@ def answer(status: int, body: bytes, *headers: tuple[str, str]) -> Answer:
 def refusal(
     status: int, text: str, *headers: tuple[str, str], challenges: Sequence[str] = (BASIC_CHALLENGE,)
 ) -> Answer:
-    """An answer whose body is one line of text (RFC 8951 section 5.1); a 401 brings its challenges along."""
+    """An answer whose body is one line of text, if any (RFC 8951 section 5.1); a 401 brings its challenges along."""
     challenge = tuple(("WWW-Authenticate", one) for one in challenges) if status == 401 else ()
-    body = "" if status == 204 else f"{text}\n"
+    body = "" if status == 204 or not text else f"{text}\n"
     typed = (("Content-Type", "text/plain"),) if body else ()
     return answer(status, body.encode("utf-8", "replace"), *challenge, *headers, *typed)
 

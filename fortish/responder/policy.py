@@ -11,6 +11,9 @@
     approve-after = 60                     # seconds after which it is approved unattended
     retry-after = 10                       # seconds, or "date" for an HTTP date
     rollover = true                        # a new root beside the old one, RFC 7030 section 4.1.3
+    scep-challenge = "sceppwd"             # of SCEP requests; "" asks for none
+    scep-capabilities = ["AES", "Renewal"] # what GetCACaps says
+    scep-fault = "unsigned"                # one of `scepfaults`
     intermediate = true                    # certificates are issued by a CA below the root
     cas.iot = { common-name = "iotCA" }    # a further CA; it may have intermediate and rollover too
     labels.full = { keep-subject = true }  # a path segment, RFC 7030 section 3.2.2
@@ -33,6 +36,7 @@ from fortish.errors import UsageError
 from fortish.responder.attributes import Attr, read_attributes
 from fortish.responder.faults import FAULTS, FORMS, REDIRECTS, SEGMENT, Fault
 from fortish.responder.reading import Reader, fields, one_of, plain, some_of, strings, table
+from fortish.responder.scepfaults import SCEP_FAULTS
 
 Wrap: TypeAlias = int | str
 Pop: TypeAlias = Literal["off", "optional", "required"]
@@ -41,6 +45,7 @@ WRAPS: Final[tuple[Wrap, ...]] = (64, 76, "auto", "none")
 # The RFC's operation names: none of them may serve as a path segment (RFC 7030 section 3.2.2). Sorted.
 OPERATION_NAMES: Final = ("cacerts", "csrattrs", "fullcmc", "serverkeygen", "simpleenroll", "simplereenroll")
 
+SCEP_CAPABILITIES: Final = ("AES", "POSTPKIOperation", "Renewal", "SHA-256", "SCEPStandard")
 CSRATTRS: Final[tuple[Attr, ...]] = (
     "1.3.6.1.1.1.1.22",
     "1.2.840.113549.1.9.1",
@@ -99,6 +104,9 @@ class Policy:
     retry_after: int | str = 10
     intermediate: bool = False
     rollover: bool = False
+    scep_challenge: str = field(default="sceppwd", repr=False)
+    scep_capabilities: tuple[str, ...] = SCEP_CAPABILITIES
+    scep_fault: str = ""
     cas: Mapping[str, Kind] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
@@ -108,10 +116,15 @@ class Policy:
             found = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise UsageError(f"policy: {error}") from None
-        policy = cls(**fields("policy", found, _POLICY))
+        return cls.from_table("policy", found)
+
+    @classmethod
+    def from_table(cls, where: str, found: object) -> Policy:
+        """The policy in a table of a TOML text. Raises UsageError, which names the key that is unknown or wrong."""
+        policy = cls(**fields(where, found, _POLICY))
         for name, label in policy.labels.items():
             if label.ca and label.ca not in policy.cas:
-                raise UsageError(f"policy: labels.{name}: ca: there is no CA {label.ca!r} among cas")
+                raise UsageError(f"{where}: labels.{name}: ca: there is no CA {label.ca!r} among cas")
         return policy
 
     def label(self, segment: str) -> Label:
@@ -266,21 +279,24 @@ _LABEL: Mapping[str, Reader] = MappingProxyType(
 )
 _POLICY: Mapping[str, Reader] = MappingProxyType(
     {
-        "accounts":      _accounts,
-        "approval":      _APPROVAL,
-        "approve-after": plain(int, "a number of seconds, 0 or more", lambda number: number >= 0),
-        "cas":           _cas,
-        "csrattrs":      read_attributes,
-        "days":          _DAYS,
-        "faults":        _faults,
-        "http-auth":     _HTTP_AUTH,
-        "intermediate":  _FLAG,
-        "labels":        _labels,
-        "pop":           _POP,
-        "retry-after":   _retry_after,
-        "rollover":      _FLAG,
-        "srp-accounts":  _accounts,
-        "wrap":          plain(int | str, '64, 76, "none" or "auto"', WRAPS.__contains__),
+        "accounts":          _accounts,
+        "approval":          _APPROVAL,
+        "approve-after":     plain(int, "a number of seconds, 0 or more", lambda number: number >= 0),
+        "cas":               _cas,
+        "csrattrs":          read_attributes,
+        "days":              _DAYS,
+        "faults":            _faults,
+        "http-auth":         _HTTP_AUTH,
+        "intermediate":      _FLAG,
+        "labels":            _labels,
+        "pop":               _POP,
+        "retry-after":       _retry_after,
+        "rollover":          _FLAG,
+        "scep-capabilities": strings,
+        "scep-challenge":    _LINE,
+        "scep-fault":        one_of(*SCEP_FAULTS),
+        "srp-accounts":      _accounts,
+        "wrap":              plain(int | str, '64, 76, "none" or "auto"', WRAPS.__contains__),
     }
 )
 # fmt: on

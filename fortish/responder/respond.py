@@ -19,7 +19,7 @@ from fortish.responder.access import Holder, check_renewal, holder, own_certific
 from fortish.responder.approval import approved, retry_after
 from fortish.responder.binding import check_binding
 from fortish.responder.body import Requested, armoured, requested
-from fortish.responder.faults import ELSEWHERE, FAULTS, NO_FAULT, SEGMENT, Fault, spoilt
+from fortish.responder.faults import ELSEWHERE, FAULTS, LONG_WAIT, NO_FAULT, SEGMENT, Fault, spoilt
 from fortish.responder.issuing import Terms, issue, packed
 from fortish.responder.message import BASIC_CHALLENGE, Answer, Asked, Refused, Visitor, Wire, answer, refusal
 from fortish.responder.policy import Label, Policy, Wrap
@@ -53,8 +53,12 @@ class _Call:
         wrap = self.state.policy.wrap
         if wrap != "auto":
             return wrap
-        known = self.asked.header(b"user-agent") is not None or self.asked.header(b"accept") is not None
-        return 64 if known else "none"
+        return "none" if self.is_anonymous else 64
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether the client tells nothing of itself, which those do that need to be treated with care."""
+        return self.asked.header(b"user-agent") is None and self.asked.header(b"accept") is None
 
     @property
     def label(self) -> Label:
@@ -83,7 +87,9 @@ def respond(state: Responder, asked: Asked, visitor: Visitor, now: datetime) -> 
         given = _answered(call)
     except Refused as refused:
         shown = _challenges(call, refused) if refused.status == 401 else ()
-        given = refusal(refused.status, refused.text, *refused.headers, challenges=shown)
+        # Bouncy Castle, which tells nothing of itself, fails where a challenge has a body that it does not read.
+        text = "" if refused.status == 401 and call.is_anonymous else refused.text
+        given = refusal(refused.status, text, *refused.headers, challenges=shown)
         if refused.status == 401 and call.operation and call.fault.close_after_401:
             given = replace(given, wire=Wire(close=True))
     state.history.append(
@@ -135,7 +141,7 @@ def _on_purpose(call: _Call, fault: Fault) -> Answer:
         places = {"loop": call.asked.target, "other": f"{ELSEWHERE}{right}", "same": right}
         headers.append(("Location", places[fault.redirect]))
     if fault.retry_after:
-        headers.append(retry_after(fault.retry_after, call.now))
+        headers.append(retry_after(fault.retry_after, call.now, LONG_WAIT))
     shown = _challenges(call, Refused(401, "")) if fault.status == 401 else ()
     given = refusal(fault.status, f"{fault.status} on purpose", *headers, challenges=shown)
     return spoilt(given, replace(fault, headers=()))

@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from fortish.responder.authority import FIRST_SERIAL, Authority
+from fortish.responder.body import Requested
 from fortish.responder.digest import Nonces
 from fortish.responder.hierarchy import Hierarchy, hierarchy
 from fortish.responder.policy import Kind, Policy
@@ -37,7 +39,7 @@ class Visit:
 
 @dataclass(slots=True)
 class Waiting:
-    """A request that somebody must approve, known again by its key and its subject, since its bytes may change.
+    """A request that somebody must approve, known again by its key and its names, since its bytes may change.
 
     `verdict` is "waiting", "approved" or "denied".
     """
@@ -61,6 +63,24 @@ class Revoked:
     ca: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class RegistrationAuthority:
+    """Who speaks SCEP for a CA."""
+
+    certificate: x509.Certificate
+    key: rsa.RSAPrivateKey = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ScepWaiting:
+    """What a SCEP transaction has asked for, of which CA, and the public key of whoever signed it."""
+
+    wanted: Requested
+    segment: str
+    ca: str
+    signer: object = field(repr=False)
+
+
 @dataclass(slots=True)
 class Responder:
     """The only thing that changes here. Not for several threads at once.
@@ -73,7 +93,7 @@ class Responder:
     next_serial: int = FIRST_SERIAL
     issued: deque[x509.Certificate] = field(default_factory=lambda: deque(maxlen=KEPT))
     history: deque[Visit] = field(default_factory=lambda: deque(maxlen=KEPT))
-    waiting: dict[tuple[bytes, bytes], Waiting] = field(default_factory=dict)  # by key and subject, in DER
+    waiting: dict[tuple[bytes, bytes], Waiting] = field(default_factory=dict)  # by key and names, in DER
     next_waiting: int = 1
     revoked: dict[int, Revoked] = field(default_factory=dict)  # by serial number
     crl_number: int = 1
@@ -82,6 +102,8 @@ class Responder:
     hierarchies: dict[tuple[str, Kind], Hierarchy] = field(default_factory=dict, repr=False)
     certificate_ports: set[int] = field(default_factory=set)  # ports that serve nobody without a client certificate
     bodies: dict[Hashable, bytes] = field(default_factory=dict, repr=False)  # made once, by what they depend on
+    scep_authorities: dict[str, RegistrationAuthority] = field(default_factory=dict, repr=False)  # by their CA's name
+    scep_waiting: dict[str, ScepWaiting] = field(default_factory=dict, repr=False)  # by transaction
     stranger: Authority | None = field(default=None, repr=False)  # same name, another key: for a fault
 
     def needs_client_certificate(self, port: int) -> bool:

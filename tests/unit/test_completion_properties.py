@@ -1,5 +1,7 @@
 """What `?` offers and what execution accepts by name are the same, wherever a few lines lead."""
 
+# ranks: 15 16
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -385,3 +385,20 @@ def test_any_lines_leave_a_consistent_editor_and_index(lines: list[str]) -> None
             assert error.lines and box.cmdb.rows(GLOBAL, INTERFACE) == before
         kinds = [frame.kind for frame in editor.frames]
         assert all(kinds[place - 1] == "table" for place, kind in enumerate(kinds) if kind == "entry")
+
+
+def test_entries_that_only_name_each_other_can_be_purged(editor: Editor, box: Box) -> None:
+    run(editor, "config firewall address", "edit a", "end", "config firewall addrgrp")
+    run(editor, "edit inner", "set member a", "next", "edit outer", "set member inner", "end")
+    outcome = run(editor, "config firewall addrgrp", "purge")
+    editor.confirm(outcome)
+    assert not box.cmdb.rows("root", ("firewall", "addrgrp"))
+
+
+def test_entries_that_others_name_cannot_be_purged(editor: Editor, box: Box) -> None:
+    run(editor, "config firewall address", "edit a", "end", "config firewall addrgrp")
+    run(editor, "edit inner", "set member a", "end")
+    outcome = run(editor, "config firewall address", "purge")
+    with pytest.raises(CliError):
+        editor.confirm(outcome)
+    assert "a" in box.cmdb.rows("root", ("firewall", "address"))

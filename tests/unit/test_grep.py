@@ -1,5 +1,7 @@
 """`| grep`: basic regular expressions, as the box takes them."""
 
+# ranks: 17
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,7 @@
 """Who may come in: the login flow, held in the hand; and at the terminal, through a pipe."""
 
+# ranks: 19
+
 from __future__ import annotations
 
 import asyncio

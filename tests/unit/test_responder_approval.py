@@ -83,6 +83,16 @@ def test_another_key_or_another_subject_is_another_request():
     assert [one.number for one in approval.requests(state)] == [1, 2, 3]
 
 
+def test_an_approval_is_for_the_names_that_were_seen():
+    state = responder("labels.full = { keep-subject = true, approval = 'manual' }")
+    post(state, body(), "full/simpleenroll")
+    approval.approve(state, 1)
+    san = names.alternative_names([("DNS", "bank.example")])
+    other = pem_request(new_request(KEY, names.subject_name([("CN", "a")]), san)).encode()
+    assert post(state, other, "full/simpleenroll").status == 202
+    assert post(state, body(), "full/simpleenroll").status == 200
+
+
 def test_a_denied_request_stays_denied():
     state = responder()
     post(state, body())

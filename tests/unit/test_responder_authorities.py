@@ -44,7 +44,8 @@ def cacerts(state, segment="") -> list[x509.Certificate]:
 
 
 def post(state, path="simpleenroll", body=BODY, *, basic=BASIC, visitor=Visitor(), now=LATER):
-    headers = [(b"content-type", b"application/pkcs10")] + ([(b"authorization", basic)] if basic else [])
+    headers = [(b"content-type", b"application/pkcs10"), (b"accept", b"*/*")]
+    headers += [(b"authorization", basic)] if basic else []
     return respond(state, Asked("POST", f"/.well-known/est/{path}", tuple(headers), body), visitor, now)
 
 

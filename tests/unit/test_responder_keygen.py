@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key
 from cryptography.x509.name import _ASN1Type
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fortish.pki import names
 from fortish.pki.keys import same_key
@@ -27,6 +29,8 @@ AUTHORITY = Authority.fresh(NOW)
 KEY = ec.derive_private_key(7, ec.SECP384R1())
 SUBJECT = names.subject_name([("CN", "a"), ("O", "b")])
 BASIC = b"Basic " + base64.b64encode(b"estuser:estpwd")
+SAN = names.alternative_names([("DNS", "a.example")])
+NEW_NAME = names.subject_name([("CN", "somebod")]).public_bytes()
 PKCS8_START = b"\x02\x01\x00\x30"  # version 0 and an AlgorithmIdentifier
 
 
@@ -117,6 +121,21 @@ def test_a_key_that_takes_too_long_is_refused(monkeypatch):
     monkeypatch.setattr(keygen, "_RSA_SIZES", range(2048))
     answer = ask(der(new_request(rsa.generate_private_key(65537, 2048), SUBJECT, None)))
     assert answer.status == 400 and b"RSA keys of 2048 bits" in answer.body
+
+
+CHANGE = x509.CertificateSigningRequestBuilder(SUBJECT).add_extension(SAN, critical=False)
+CHANGE = CHANGE.add_attribute(x509.ObjectIdentifier("1.3.6.1.5.5.7.7.36"), b"0" * 20, _tag=_ASN1Type.UTF8String)
+WHOLE = der(CHANGE.sign(KEY, hashes.SHA256())).replace(b"\x0c\x14" + b"0" * 20, b"\x30\x14" + NEW_NAME)
+
+
+def test_names_may_be_changed_here_too():
+    (certificate,) = read_certs(parts(ask(WHOLE, "full/"))[1][2])
+    assert certificate.subject.rfc4514_string() == "CN=somebod"
+
+
+@given(at=st.integers(0, len(WHOLE) - 1), octet=st.integers(0, 255))
+def test_no_spoilt_request_raises_although_its_signature_is_ignored(at, octet):
+    assert ask(WHOLE[:at] + bytes([octet]) + WHOLE[at + 1 :], "full/").status in {200, 400}
 
 
 # --- faults -------------------------------------------------------------------------------------------------------

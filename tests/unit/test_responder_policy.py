@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
+from pathlib import Path
 
 import pytest
 
 from fortish.errors import UsageError
 from fortish.pki.csrattrs import write_csrattrs
+from fortish.responder import policy
 from fortish.responder.faults import FAULTS, Fault
 from fortish.responder.policy import Label, Policy
 
@@ -108,3 +111,73 @@ def test_the_fault_menu_has_every_status_and_no_two_faults_that_are_the_same():
     statuses = {int(name[7:10]) for name in FAULTS if name.startswith("status-")}
     assert statuses == {400, 401, 403, 404, 415, 423, 500, 501, 502, 503, 504}
     assert len(set(FAULTS.values())) == len(FAULTS)
+
+
+# --- the documentation --------------------------------------------------------------------------------------------
+
+GUIDE = (Path(__file__).parent.parent.parent / "docs" / "responder.md").read_text("utf-8")
+EXAMPLES = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=[text.split("\n")[0] for text in EXAMPLES])
+def test_every_example_of_the_guide_is_a_policy(text):
+    if "labels.iot" in text and "cas.iot" not in text:
+        assert Policy.from_toml(text).labels["iot"].days == 30
+    assert Policy.from_toml(text) != Policy() or text.strip() == "days = 365"
+
+
+def test_the_guide_names_every_word_of_a_policy_and_has_an_example_of_each_key():
+    assert [word for word in policy._FAULT if f"`{word}`" not in GUIDE] == []
+    examples = "\n".join(EXAMPLES)
+    for word in (*policy._POLICY, *policy._LABEL, *policy._KIND):
+        assert re.search(rf"^\[*{word}\b|[{{ ,]{word} = ", examples, re.MULTILINE), word
+
+
+def test_the_guides_table_has_every_fault():
+    assert re.findall(r"^\| `([\w.-]+)` \| .* \| \w+(?:, \w+)* \|$", GUIDE, re.MULTILINE) == list(FAULTS)
+
+
+def test_the_module_says_every_key_of_a_policy():
+    assert policy.__doc__ is not None
+    for word in (*policy._POLICY, *policy._LABEL):
+        assert re.search(rf"(^ +|[{{ ]){word}\b", policy.__doc__, re.MULTILINE), word
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("pop = 'yes'", "pop must be one of off, optional, required"),
+        ("approval = true", "approval must be one of auto, manual"),
+        ("approve-after = -1", "approve-after must be a number of seconds"),
+        ("retry-after = 'soon'", 'retry-after must be a number of seconds from 0 to 86400, or "date"'),
+        ("retry-after = true", "retry-after must be a number of seconds"),
+        ("http-auth = []", "http-auth must be a list of basic and digest, or of one of them"),
+        ("http-auth = ['bearer']", "http-auth must be a list of basic and digest"),
+        ("http-auth = ['basic', 'basic']", "http-auth must be a list of basic and digest"),
+        ("http-auth = 'basic'", "http-auth must be a list of strings"),
+        ("rollover = 1", "rollover must be true or false"),
+        ("cas.'a/b' = {}", "'a/b' cannot be a CA's name"),
+        ("cas.'' = {}", "'' cannot be a CA's name"),
+        ("cas.a = { key = 1 }", "cas.a: unknown key 'key'; known are common-name, intermediate, rollover"),
+        ("cas.a.common-name = ''", "common-name must be a name of 1 to 64 characters"),
+        ("labels.a = { ca = 'b' }", "labels.a: ca: there is no CA 'b' among cas"),
+        ("labels.a = { days = 0 }", "labels.a: days must be a number of days"),
+        ("labels.a = { pop = 'on' }", "labels.a: pop must be one of off"),
+        ("faults.csrattrs = { form = 'x' }", "form must be one of bare, ber, der, none, pem"),
+        ("faults.csrattrs = { redirect = 'x' }", "redirect must be one of loop, other, same"),
+        ("faults.csrattrs = { http-version = '2' }", "http-version must be one of 1.0, 1.1"),
+        ('faults.csrattrs = { encoding = "a\\r\\nb" }', "encoding must be one line of text"),
+    ],
+)
+def test_what_is_wrong_with_a_newer_word_is_named(text, complaint):
+    with pytest.raises(UsageError, match=complaint):
+        Policy.from_toml(text)
+
+
+def test_a_label_leaves_to_the_policy_what_it_does_not_name():
+    found = Policy.from_toml("pop = 'optional'\ndays = 9\nlabels.a = { pop = 'off' }\nlabels.b = { days = 3 }")
+    assert [(found.label(name).pop, found.label(name).days) for name in ("", "a", "b")] == [
+        ("optional", 9),
+        ("off", 9),
+        ("optional", 3),
+    ]

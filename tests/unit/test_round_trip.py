@@ -1,5 +1,7 @@
 """What `show` prints reads back to the same configuration."""
 
+# ranks: 5 6 20
+
 from __future__ import annotations
 
 from typing import Any

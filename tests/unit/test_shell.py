@@ -1,5 +1,7 @@
 """The interactive shell, typed at through a pipe."""
 
+# ranks: 8 19
+
 from __future__ import annotations
 
 import asyncio

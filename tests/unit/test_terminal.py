@@ -1,5 +1,7 @@
 """The shell as a program at a real terminal: a pseudo-terminal below it, an emulated screen above."""
 
+# ranks: 1 8
+
 from __future__ import annotations
 
 import sys

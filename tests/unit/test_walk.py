@@ -1,5 +1,7 @@
 """Random walks over whole sessions (tests/walk.py), short ones."""
 
+# ranks: 1 2
+
 from __future__ import annotations
 
 import random

@@ -1,0 +1,147 @@
+"""What is done to the entries of a table from outside them: delete, purge, rename, clone, move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fortish import commands as c
+from fortish import messages
+from fortish.cmdb import vdoms
+from fortish.cmdb.outcome import DONE, Outcome
+from fortish.cmdb.schema import PathWords
+from fortish.cmdb.store import Drop, Entry, Order, Put, Rows
+from fortish.cmdb.working import check_key, cloned, in_use
+from fortish.messages import Text
+
+if TYPE_CHECKING:
+    from fortish.cmdb.editor import Editor, Frame
+
+
+def _top(editor: Editor) -> Frame:
+    frame = editor.frame
+    assert frame is not None
+    return frame
+
+
+def _existing(editor: Editor, typed: str) -> tuple[Frame, str, Rows]:
+    frame = _top(editor)
+    key = check_key(frame.table, typed)
+    rows = editor.rows(frame)
+    if key not in rows:
+        raise messages.failed(-3, "", Text.NOT_IN_DATASOURCE())
+    return frame, key, rows
+
+
+def _free(editor: Editor, frame: Frame, typed: str, rows: Rows) -> str:
+    key = check_key(frame.table, typed)
+    if key in rows:
+        raise messages.failed(-5, Text.DUPLICATE(key=key))
+    return key
+
+
+def _check_unused(editor: Editor, frame: Frame, key: str, going: frozenset[str]) -> None:
+    """Whether anybody names an entry but those of the same table that go with it. Raises `CliError`."""
+    users = editor.cmdb.users(frame.scope, frame.table.path, key) if frame.child is None else set()
+    here = (frame.scope, frame.table.path)
+    others = {user for user in users if (user.scope, user.path) != here or user.key not in going}
+    if others:
+        raise in_use(len(others))
+
+
+def delete(editor: Editor, command: c.Delete) -> Outcome:
+    """Remove an entry that nobody names."""
+    if editor.frame is None:
+        return vdoms.delete(editor, command.key)
+    frame, key, _ = _existing(editor, command.key)
+    _check_unused(editor, frame, key, frozenset({key}))
+    if frame.child is None:
+        editor.commit([Drop(frame.scope, frame.table.path, key)])
+    else:
+        frame.child.drop(key)
+    return DONE
+
+
+def purge(editor: Editor, command: c.Purge) -> Outcome:
+    """Remove all entries, after a question."""
+    frame = _top(editor)
+
+    def remove() -> None:
+        keys = list(editor.rows(frame))
+        for key in keys:
+            _check_unused(editor, frame, key, frozenset(keys))
+        if frame.child is None:
+            editor.commit([Drop(frame.scope, frame.table.path, key) for key in keys])
+        else:
+            for key in keys:
+                frame.child.drop(key)
+
+    return Outcome(("",), Text.PURGE_QUESTION(), remove)
+
+
+def rename(editor: Editor, command: c.Rename) -> Outcome:
+    """Give an entry another key; everyone who names it follows."""
+    frame, key, rows = _existing(editor, command.key)
+    new = _free(editor, frame, command.new, rows)
+    order = tuple(new if old == key else old for old in rows)
+    if frame.child is not None:
+        frame.child.put(new, rows[key])
+        frame.child.drop(key)
+        frame.child.rows = {k: frame.child.rows[k] for k in order}
+        return DONE
+    path = frame.table.path
+    followers = _followers(editor, frame.scope, path, key, new)
+    old = (frame.scope, path, key)  # an entry may name itself
+    entry = next((put.entry for put in followers if put[:3] == old), rows[key])
+    others = [put for put in followers if put[:3] != old]
+    put = Put(frame.scope, path, new, entry)
+    editor.commit([put, *others, Drop(*old), Order(frame.scope, path, order)])
+    return DONE
+
+
+def _followers(editor: Editor, scope: str, path: PathWords, key: str, new: str) -> list[Put]:
+    """The entries that name `key`, naming `new`."""
+    changes: dict[tuple[str, PathWords, str], Entry] = {}
+    for user in editor.cmdb.users(scope, path, key):
+        place = (user.scope, user.path, user.key)
+        entry = changes.get(place) or editor.cmdb.entry(*place)
+        if entry is not None:
+            changes[place] = _renamed(entry, user.attribute.split("/"), key, new)
+    return [Put(*place, entry) for place, entry in changes.items()]
+
+
+def clone(editor: Editor, command: c.Clone) -> Outcome:
+    """Copy an entry under a key that is free."""
+    frame, key, rows = _existing(editor, command.key)
+    new = _free(editor, frame, command.new, rows)
+    if frame.child is None:
+        editor.commit([Put(frame.scope, frame.table.path, new, cloned(frame.table, rows[key]))])
+    else:
+        frame.child.put(new, rows[key])
+    return DONE
+
+
+def move(editor: Editor, command: c.Move) -> Outcome:
+    """Put an entry before or after another."""
+    frame, key, rows = _existing(editor, command.key)
+    _, anchor, _ = _existing(editor, command.anchor)
+    order = [old for old in rows if old != key]
+    if anchor == key:
+        return DONE
+    order.insert(order.index(anchor) + command.after, key)
+    if frame.child is None:
+        editor.commit([Order(frame.scope, frame.table.path, tuple(order))])
+    else:
+        frame.child.rows = {k: rows[k] for k in order}
+        frame.child.touched.add(key)
+    return DONE
+
+
+def _renamed(entry: Entry, attribute: list[str], key: str, new: str) -> Entry:
+    """`entry` with one of its references following a rename."""
+    name = attribute[0]
+    if len(attribute) > 1:
+        rows = {k: _renamed(row, attribute[1:], key, new) for k, row in entry.children.get(name, {}).items()}
+        return Entry(entry.values, {**entry.children, name: rows})
+    held: Any = entry.values.get(name)
+    value = tuple(new if item == key else item for item in held) if isinstance(held, tuple) else held
+    return Entry({**entry.values, name: new if held == key else value}, entry.children)

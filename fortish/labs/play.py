@@ -1,0 +1,78 @@
+"""A lab played without a person: an answer's lines typed in frozen time, what is found at the end and on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fortish.labs.finding import Finding
+from fortish.labs.lab import Lab
+from fortish.labs.stage import Stage, prepare, turn
+from fortish.replay import Failure, Player, Typed
+
+
+@dataclass(slots=True)
+class Played:
+    """What came of it: the findings of each task, what must always hold and did not (and since when), failed lines."""
+
+    tasks: dict[str, list[Finding]]
+    broken: dict[int, tuple[int, Finding]] = field(default_factory=dict)  # by place in keep
+    failures: list[Failure] = field(default_factory=list)
+
+    def done(self) -> list[str]:
+        """The tasks that are fulfilled."""
+        return [name for name, findings in self.tasks.items() if all(finding.ok for finding in findings)]
+
+
+async def play(lab: Lab, *steps: Sequence[Typed], file: str = "-") -> list[Played]:
+    """Play lines from a lab's start; what stands at the start and after each step. Raises `UsageError`."""
+    with TemporaryDirectory(prefix="fortish-lab-") as folder:
+        stage = await prepare(lab, Path(folder), live=False)
+        try:
+            return await _steps(stage, steps, file)
+        finally:
+            await stage.runtime.close()
+
+
+async def _steps(stage: Stage, steps: Sequence[Sequence[Typed]], file: str) -> list[Played]:
+    broken: dict[int, tuple[int, Finding]] = {}
+    seen = -1
+
+    def look(line: int) -> None:
+        """Look at what must hold whenever the configuration has changed."""
+        nonlocal seen
+        turn(stage)
+        if stage.runtime.box.cmdb.generation != seen:
+            seen = stage.runtime.box.cmdb.generation
+            for place, finding in enumerate(stage.kept()):
+                if not finding.ok:
+                    broken.setdefault(place, (line, finding))
+
+    def show(text: str) -> None:
+        stage.screen.extend(text.removesuffix("\n").split("\n"))
+
+    look(0)
+    player = Player(stage.runtime, stage.session, show, tick=1.0, echo=False, file=file)
+    played = [Played(stage.judge(), dict(broken))]
+    for step in steps:
+        for typed in _whole(step):
+            await player.play(typed)
+            look(typed[0].number)
+        await player.settle()
+        seen = -1
+        look(step[-1].number if step else 0)
+        played.append(Played(stage.judge(), dict(broken), list(player.failures)))
+    return played
+
+
+def _whole(lines: Sequence[Typed]) -> list[list[Typed]]:
+    """Lines one by one, with the y or n that stand behind them."""
+    rows: list[list[Typed]] = []
+    for line in lines:
+        if rows and line.text in ("y", "n"):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return rows
