@@ -21,6 +21,7 @@ from fortish.est.trace import EstLine
 from fortish.hooks import Hook
 from fortish.messages import Origin, Text
 from fortish.responder.faults import FAULTS
+from fortish.scep.trace import ScepLine
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent / "tests"
@@ -64,6 +65,8 @@ def printed() -> Iterator[tuple[str, Origin, str]]:
         yield f"Text.{text.name}", text.origin, text.template
     for line in EstLine:
         yield f"EstLine.{line.name}", line.origin, f"[{line.number}] {line.function}: {line.text}"
+    for spoken in ScepLine:
+        yield f"ScepLine.{spoken.name}", spoken.origin, spoken.text
 
 
 def attestation(present: str) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fortish.errors import UsageError
-from fortish.network.listen import listen
+from fortish.network.listen import Listener, listen
 from fortish.responder.authority import CERTIFICATE_FILE, LAB_NAMES, Authority
 from fortish.responder.banner import banner
 from fortish.responder.control import obey
@@ -31,11 +31,10 @@ def responder_for(policy: str | None, folder: Path | None) -> tuple[Responder, P
     return kept_responder(folder, read, now, _complain), folder / CERTIFICATE_FILE
 
 
-async def serve(where: str, state: Responder, ca_file: Path | None) -> None:
-    """Serve at HOST:PORT until told to stop. Raises UsageError: it cannot be listened there."""
+async def serve(where: str, state: Responder, ca_file: Path | None, scep: str = "") -> None:
+    """Serve at HOST:PORT until told to stop, and SCEP at `scep`, if that is one. Raises UsageError: it cannot be."""
     host, port = _address(where)
-    if host not in ("localhost", "::1") and not host.startswith("127."):
-        _complain(f"warning: {host} can be reached by others; this CA is for labs only")
+    _warn(host)
     names = tuple(dict.fromkeys((*reversed(LAB_NAMES), "127.0.0.1", "::1", host)))
     try:
         listener = await listen(state, host, port, names=names, clock=time.time, client_certificate="optional")
@@ -43,6 +42,7 @@ async def serve(where: str, state: Responder, ca_file: Path | None) -> None:
         raise UsageError(f"--listen {where}: {error.strerror or error}") from None
     shown = f"[{host}]" if ":" in host else host
     print("\n".join(banner([f"https://{shown}:{listener.port}"], state, ca_file)), flush=True)
+    plain = await _plain(scep, state) if scep else None
     stopped = asyncio.Event()
     if sys.stdin is not None and sys.stdin.isatty():
         print(_HELP, flush=True)
@@ -51,13 +51,37 @@ async def serve(where: str, state: Responder, ca_file: Path | None) -> None:
         await stopped.wait()
     finally:
         await listener.close()
+        if plain is not None:
+            await plain.close()
 
 
-def _address(where: str) -> tuple[str, int]:
+async def _plain(where: str, state: Responder) -> Listener:
+    """SCEP over plain HTTP. Raises UsageError."""
+    from fortish.network.plain import listen_plain
+    from fortish.responder.scep import PATH
+
+    host, port = _address(where, "--scep")
+    _warn(host)
+    try:
+        listener = await listen_plain(state, host, port, time.time)
+    except OSError as error:
+        raise UsageError(f"--scep {where}: {error.strerror or error}") from None
+    shown = f"[{host}]" if ":" in host else host
+    password = state.policy.scep_challenge or "none"
+    print(f"  SCEP         http://{shown}:{listener.port}{PATH} (challenge password: {password})", flush=True)
+    return listener
+
+
+def _warn(host: str) -> None:
+    if host not in ("localhost", "::1") and not host.startswith("127."):
+        _complain(f"warning: {host} can be reached by others; this CA is for labs only")
+
+
+def _address(where: str, option: str = "--listen") -> tuple[str, int]:
     host, _, port = where.rpartition(":")
     host = host.strip("[]")
     if not host or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"--listen {where}: not HOST:PORT")
+        raise UsageError(f"{option} {where}: not HOST:PORT")
     return host, int(port)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fortish.boot import Options
     from fortish.drive import Runtime
 
-COMMANDS = ("shell", "replay", "check", "demo", "responder", "est-check")
+COMMANDS = ("shell", "replay", "check", "demo", "responder", "est-check", "lab")
 DESCRIPTION = "A FortiOS-style configuration shell that really enrolls its certificates over EST (RFC 7030)."
 
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"fortish: no command '{words[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
             return 2
         words.insert(0, "shell")
-    options = _parser().parse_args(words)
+    options = _parser(labs=words[:1] == ["lab"]).parse_args(words)
     try:
         if getattr(options, "firmware", "") == "list":
             return _list_firmwares()
@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 # --- arguments ------------------------------------------------------------------------------------------------------
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, labs: bool = False) -> argparse.ArgumentParser:
+    """All commands; those of `lab` only when they are asked for, since they live in modules of their own."""
     parser = argparse.ArgumentParser(prog="fortish", description=DESCRIPTION, epilog="example: fortish demo 1")
     parser.add_argument("--version", action="version", version=f"fortish {__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)
@@ -83,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
             "fortish est-check https://est.example.com --trust ca.pem --user alice",
         )
     )
+    lab_ = _command(commands, "lab", lab, "training labs: list, start, check, grade, write", "fortish lab list")
+    if labs:
+        from fortish.labs.command import add_to
+
+        add_to(lab_)
     return parser
 
 
@@ -139,6 +145,7 @@ def _check_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _responder_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:8443", help="default: 127.0.0.1:8443")
+    parser.add_argument("--scep", metavar="HOST:PORT", default="", help="answer SCEP there, too, over plain HTTP")
     parser.add_argument("--policy", type=Path, metavar="FILE", help="accounts, labels, CAs, approval, faults (TOML)")
     parser.add_argument("--ca-dir", type=Path, metavar="DIR", help="keep keys, serials, CRL, requests there")
 
@@ -340,6 +347,11 @@ def check(given: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
+def lab(given: argparse.Namespace) -> int:
+    """Training labs: each subcommand brings what it runs. Raises `UsageError`."""
+    raise UsageError("lab: what? 'fortish lab --help' lists it")
+
+
 def demo(given: argparse.Namespace) -> int:
     """The enrollment guide's examples."""
     from fortish.demo import play
@@ -380,7 +392,7 @@ def responder(given: argparse.Namespace) -> int:
     except UsageError as error:
         policy = f"--policy {given.policy}: " if str(error).startswith("policy") else ""
         raise UsageError(f"{policy}{error}") from None
-    asyncio.run(serve(given.listen, state, ca_file))
+    asyncio.run(serve(given.listen, state, ca_file, given.scep))
     return 0
 
 

@@ -63,6 +63,9 @@ class Watcher(Protocol):
     def status(self, columns: int) -> str:
         """What stands below the prompt now, in one line or several."""
 
+    def closing(self) -> bool:
+        """Whether the prompt must end, since somebody else has asked for it."""
+
 
 async def interact(
     runtime: Runtime,
@@ -247,11 +250,12 @@ class _Shell:
             return line
         if self._pasted:
             start = self._pasted.pop()
-        idle = asyncio.create_task(self._idle())
+        beside = [asyncio.create_task(self._idle()), asyncio.create_task(self._watched())]
         try:
             return as_text(await self._prompt.prompt_async(self._session.prompt, default=start))
         finally:
-            idle.cancel()
+            for task in beside:
+                task.cancel()
 
     async def _obey(self, line: str) -> None:
         self._held.append(line)
@@ -287,6 +291,13 @@ class _Shell:
             await asyncio.sleep(min(left, self._minute))
         if self._prompt.app.is_running and not self._prompt.app.is_done:
             self._prompt.app.exit(exception=_TimedOut)
+
+    async def _watched(self) -> None:
+        """End the prompt when whoever looks on says so."""
+        while self._watcher is not None and not self._watcher.closing():  # noqa: ASYNC110 - the sign is a file
+            await asyncio.sleep(0.5)
+        if self._watcher is not None and self._prompt.app.is_running and not self._prompt.app.is_done:
+            self._prompt.app.exit(exception=EOFError)
 
     def _patience(self) -> float:
         """For how many seconds a prompt may be left alone."""

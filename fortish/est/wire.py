@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
 BODY_LIMIT = 1 << 20  # bytes of a response's body
+LONGEST_URL = 8000  # characters of a redirection; RFC 9110 section 4.1 asks that so many be taken
 TEXT_LIMIT = 200  # characters of an error body that are shown
 COLUMNS = 64
 
@@ -50,7 +51,8 @@ def request(method: str, url: str, body: str = "", authorization: str = "") -> h
     if method == "POST":
         headers["Content-Type"] = "application/pkcs10"
         headers["Content-Transfer-Encoding"] = "base64"
-    return httpx.Request(method, url, headers=headers, content=body.encode() if method == "POST" else None)
+    encoded = {name.encode(): value.encode() for name, value in headers.items()}  # a realm may be in any script
+    return httpx.Request(method, url, headers=encoded, content=body.encode() if method == "POST" else None)
 
 
 def target(url: str) -> str:
@@ -61,6 +63,8 @@ def target(url: str) -> str:
 
 def redirected(url: str, location: str) -> str | None:
     """Where a redirection leads, made whole; None where it leaves the origin, and for what is no URL."""
+    if not (location.isascii() and location.isprintable() and len(location) <= LONGEST_URL):
+        return None
     try:
         there = urlsplit(urljoin(url, location.strip()))
         here = urlsplit(url)

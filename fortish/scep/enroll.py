@@ -86,7 +86,7 @@ def scep_poll(box: Box, request: Request) -> Ended:
 def scep_renew(box: Box, name: str, scope: str = GLOBAL) -> Ended:
     """Renew a certificate with its stored settings. Raises as `scep_enroll` does.
 
-    With a server that knows renewal the certificate in use speaks for the new one (RFC 8894 section 2.4); else, and for
+    With a server that knows renewal the certificate in use speaks for the new one (RFC 8894 section 2.5); else, and for
     a key that is not RSA, it is a new request with the challenge password.
     """
     try:

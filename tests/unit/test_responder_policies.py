@@ -261,3 +261,30 @@ def test_a_policy_that_cannot_be_read_ends_with_status_2(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr == f"fortish: --policy {path}: policy: pop must be one of off, optional, required\n"
+
+
+# --- other people's verifier --------------------------------------------------------------------------------------
+
+
+def test_openssl_verifies_paths_across_a_rollover_and_the_list(world, tmp_path):
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    world.state.policy = Policy.from_toml("rollover = true\nintermediate = true")
+    with world.client() as client:
+        new, middle, old, old_with_new, new_with_old = certificates(client.get("cacerts"))
+        (held,) = certificates(enroll(client))
+        (tmp_path / "crl").write_bytes(client.get(f"https://localhost:{world.open.port}/fortish/crl").content)
+    known = {"new": [new], "old": [old], "held": [held], "over": [middle, new_with_old], "under": [middle]}
+    for name, some in {**known, "back": [old_with_new]}.items():
+        (tmp_path / f"{name}.pem").write_text("".join(f"{pem(one)}\n" for one in some))
+
+    def run(*words: str) -> str:
+        done = subprocess.run(["openssl", *words], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    assert "held.pem: OK" in run("verify", "-CAfile", "new.pem", "-untrusted", "under.pem", "held.pem")
+    assert "held.pem: OK" in run("verify", "-CAfile", "old.pem", "-untrusted", "over.pem", "held.pem")
+    assert "back.pem: OK" in run("verify", "-CAfile", "new.pem", "back.pem")
+    run("crl", "-inform", "DER", "-in", "crl", "-outform", "PEM", "-out", "crl.pem")
+    assert "verify OK" in run("crl", "-in", "crl.pem", "-CAfile", "under.pem", "-noout")

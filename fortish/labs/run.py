@@ -1,0 +1,186 @@
+"""A lab with a person at it: the box's own prompt, and below it a line of the lab, which looks on quietly."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from fortish.errors import UsageError
+from fortish.labs import progress as kept
+from fortish.labs.lab import Lab
+from fortish.labs.progress import LAST, PROGRESS, RESET, SESSION, Progress
+from fortish.labs.stage import Stage, prepare, read_json, write
+from fortish.shell import interact
+
+MINUTE = 3600.0  # how many seconds a minute of idle time lasts: nobody is thrown out while they read
+NEWS_ROWS = 3
+
+
+async def start(lab: Lab, home: Path, *, say: Callable[[str], object], assist: bool, history: Path | None) -> int:
+    """Let somebody work at a lab until they leave; it goes on where it was left. Raises `UsageError`."""
+    place = home / lab.name
+    again = True
+    while again:
+        before = read_json(place / PROGRESS)
+        if before is not None and before["seed"] != lab.seed:
+            raise UsageError(f"{lab.name} was started with seed {before['seed']}; 'fortish lab reset' begins anew")
+        stage = await prepare(lab, place, live=True, clock=None if before is None else before["clock"])
+        try:
+            write(home / LAST, str(lab.folder))
+            desk = Desk(stage, before or kept.fresh(lab))
+            say(opening(lab, desk.progress))
+            await interact(stage.runtime, stage.session, history=history, assist=assist, minute=MINUTE, watcher=desk)
+            desk.leave()
+        finally:
+            await stage.runtime.close()
+        again = desk.closing()
+        if again:
+            shutil.rmtree(place, ignore_errors=True)
+            say("\nThe lab begins anew.\n\n")
+    say(closing(lab, desk.progress))
+    return 0
+
+
+def opening(lab: Lab, progress: Progress) -> str:
+    """What is told before the prompt: the story and the tasks."""
+    rows = ["", lab.title, "=" * len(lab.title), "", _wrapped(lab.story, ""), ""]
+    for number, (task, row) in enumerate(zip(lab.tasks, progress["tasks"], strict=True), 1):
+        rows.append(_wrapped(f"{'x' if row['done'] else ' '} {number}. {task.text}", "     "))
+    rows += ["", "In another terminal: fortish lab status, check, hint. Leave with exit; start again to go on.", "", ""]
+    return "\n".join(rows)
+
+
+def _wrapped(text: str, indent: str) -> str:
+    width = min(100, shutil.get_terminal_size().columns - 1)
+    paragraphs = [" ".join(block.split()) for block in text.split("\n\n")]
+    return "\n\n".join(
+        textwrap.fill(block, max(20, width), subsequent_indent=indent, break_on_hyphens=False) for block in paragraphs
+    )
+
+
+def closing(lab: Lab, progress: Progress) -> str:
+    """What is told when somebody leaves."""
+    done = sum(row["done"] for row in progress["tasks"])
+    if progress["finished"]:
+        return f"{lab.title}: all {done} tasks are done.\n"
+    lost = [finding for finding in progress["keep"] if not finding["ok"]]
+    rows = [f"{lab.title}: {done} of {len(lab.tasks)} tasks are done. 'fortish lab start {lab.name}' goes on."]
+    rows += [f"Should be as it was: {finding['expected']}; found: {finding['actual']}" for finding in lost]
+    return "\n".join(rows) + "\n"
+
+
+class Desk:
+    """Looks over the learner's shoulder: writes down what happens, judges quietly, speaks below the prompt."""
+
+    def __init__(self, stage: Stage, progress: Progress) -> None:
+        self.stage, self.progress = stage, progress
+        self._news: list[str] = []
+        self._seen: tuple[int, int, int] | None = None
+        self._restore()
+        self._file: TextIO = open(  # noqa: SIM115 - as long as somebody sits here
+            stage.folder / SESSION, "a", encoding="utf-8", opener=_private
+        )
+        self._row("start", f"{stage.lab.name}, seed {stage.lab.seed}")
+        self.look()
+
+    def _restore(self) -> None:
+        """What was on the screen before."""
+        with contextlib.suppress(OSError):
+            for line in (self.stage.folder / SESSION).read_text("utf-8").splitlines():
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    row = json.loads(line)
+                    if row["kind"] in ("printed", "debug"):
+                        self.stage.screen += row["text"].split("\n")
+
+    def _row(self, kind: str, text: str, **more: str) -> None:
+        """A row of the transcript. A disk that is full ends no lesson."""
+        clock = self.stage.runtime.box.clock.now()
+        row = {"time": kept.stamp(), "clock": kept.stamp(clock), "kind": kind, "text": text, **more}
+        with contextlib.suppress(OSError, ValueError):
+            self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._file.flush()
+
+    # --- what the shell tells ---
+
+    def typed(self, prompt: str, line: str) -> None:
+        """A line was typed: old news are gone."""
+        self._news.clear()
+        self.progress["commands"] += 1 if line.strip() else 0
+        self._row("typed", line, prompt=prompt)
+
+    def printed(self, text: str, debug: bool) -> None:
+        """Something came on the screen."""
+        self.stage.screen += text.split("\n")
+        self._row("debug" if debug else "printed", text)
+
+    def obeyed(self) -> None:
+        """A line is done: how do things stand?"""
+        self.look()
+
+    def closing(self) -> bool:
+        """Whether somebody has asked, elsewhere, to begin anew."""
+        return (self.stage.folder / RESET).exists()
+
+    def leave(self) -> None:
+        """The learner goes: all is kept."""
+        self.look()
+        self._row("end", "")
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    # --- judging ---
+
+    def look(self) -> None:
+        """Judge, and keep what was found."""
+        self._seen = self._marks()
+        for name in kept.take(self.progress, self.stage.judge(), self.stage.kept()):
+            task = next(task for task in self.stage.lab.tasks if task.id == name)
+            self._news.append(f"Done: {name}. {task.done}")
+            self._row("task", task.done, task=name)
+        self.progress |= {"updated": kept.stamp(), "clock": kept.stamp(self.stage.runtime.box.clock.now())}
+        with contextlib.suppress(UsageError):
+            taken = kept.hints(self.stage.folder)
+            for row in self.progress["tasks"]:
+                row["hints"] = taken.get(row["id"], 0)
+            write(self.stage.folder / PROGRESS, json.dumps(self.progress, indent=1, ensure_ascii=False))
+            self.stage.remember()
+
+    def _marks(self) -> tuple[int, int, int]:
+        box = self.stage.runtime.box
+        return box.cmdb.generation, len(box.events), len(self.stage.responder.history)
+
+    # --- speaking ---
+
+    def status(self, columns: int) -> str:
+        """What has just been reached and why, then where one stands; background work may have changed that."""
+        if self._marks() != self._seen:
+            self.look()
+        width = max(10, columns - 2)
+        news = [row for text in self._news[-2:] for row in textwrap.wrap(text, width)[:NEWS_ROWS]]
+        return "\n".join(f" {_cut(row, width)}" for row in (*news, self._where()))
+
+    def _where(self) -> str:
+        rows = self.progress["tasks"]
+        done = sum(row["done"] for row in rows)
+        head = f"{self.stage.lab.name} {done}/{len(rows)}"
+        if any(not finding["ok"] for finding in self.progress["keep"]):
+            return f"{head} | something has changed that should stay: fortish lab check tells what"
+        if done == len(rows):
+            return f"{head} | all tasks are done; exit leaves"
+        left = next(row for row in rows if not row["done"])
+        return f"{head} | {left['id']}: {' '.join(left['text'].split())}"
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+def _private(path: str, flags: int) -> int:
+    import os
+
+    return os.open(path, flags, 0o600)
