@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench import est
+
 Contender = Callable[[], float]  # does the work once; the seconds it took
 FORTISH = [sys.executable, "-m", "fortish"]
 LINES = 20_000
@@ -167,7 +169,14 @@ def keys() -> Iterator[dict[str, Contender]]:
     yield contenders()
 
 
-BENCHMARKS = {"enroll": enroll, "keys": keys, "replay": replay, "start": start}
+BENCHMARKS = {
+    "enroll": enroll,
+    "est-client": est.client,
+    "est-rate": est.rate,
+    "keys": keys,
+    "replay": replay,
+    "start": start,
+}
 
 
 # --- measuring ------------------------------------------------------------------------------------------------------
@@ -187,19 +196,33 @@ def measure(name: str, runs: int) -> None:
     for title, seconds in took.items():
         median = statistics.median(seconds)
         rate = f"{LINES / median:>10,.0f} lines/s" if name == "replay" else ""
-        spread = f"{min(seconds):.3f} to {max(seconds):.3f}"
-        print(f"  {title:<32} {median:>7.3f} s  {median / first:>6.2f}x  ({spread}){rate}")
+        if name.startswith("est-"):
+            rate = f"{1 / median:>10,.0f}/s"
+        print(f"  {title:<32} {shown(median)}  {median / first:>6.2f}x  ({spread(seconds)}){rate}")
+
+
+def shown(seconds: float) -> str:
+    """A time, in milliseconds where it is short."""
+    return f"{seconds:>7.3f} s " if seconds >= 0.2 else f"{seconds * 1000:>7.2f} ms"
+
+
+def spread(seconds: list[float]) -> str:
+    """The shortest and the longest time."""
+    return f"{shown(min(seconds)).strip()} to {shown(max(seconds)).strip()}"
 
 
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=9, help="runs of each contender after the warm-up (default 9)")
-    parser.add_argument("--only", choices=sorted(BENCHMARKS), help="only this benchmark")
+    parser.add_argument("--only", help=f"only what starts so: {', '.join(sorted(BENCHMARKS))}")
     given = parser.parse_args()
     if given.runs < 1:
         parser.error("--runs must be 1 or more")
-    for name in [given.only] if given.only else sorted(BENCHMARKS):
+    chosen = [name for name in sorted(BENCHMARKS) if name.startswith(given.only or "")]
+    if not chosen:
+        parser.error(f"--only {given.only}: there are {', '.join(sorted(BENCHMARKS))}")
+    for name in chosen:
         measure(name, given.runs)
 
 

@@ -1,18 +1,19 @@
 """What an administrator may see and change: the access profile, asked for each path and command.
 
 The super_admin profile is unrestricted and costs nothing. Every other is looked up as it is configured at that moment:
-an access group without permission is not parsed at all, one that may only be read refuses changes with -37.
+an access group without permission is not parsed at all, one that may only be read refuses changes with -37. Who may
+change administrators and profiles can give away no more than what they have themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from fortish import messages
 from fortish.cmdb.schema import PathWords, words
-from fortish.cmdb.store import GLOBAL, ROOT, SINGLE, Cmdb
+from fortish.cmdb.store import GLOBAL, ROOT, SINGLE, Change, Cmdb, Entry, Order, Put
 from fortish.errors import CliError
 from fortish.messages import Text
 
@@ -72,6 +73,10 @@ VERBS = {
 }
 # fmt: on
 
+# What a setting of a profile allows, as a number: the more, the higher. Settings with other values give no rights.
+RANKS = {NONE: 0, READ: 1, WRITE: 2, "disable": 0, "enable": 1, "vdom": 0, GLOBAL: 1}
+NO_RIGHT = frozenset({"admintimeout-override"})  # settings that look like a right and are none
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -113,6 +118,34 @@ class Access:
         if self.level(path) != WRITE:
             raise messages.failed(-37, Text.PERMISSION_DENIED())
 
+    def check_changes(self, changes: Iterable[Change]) -> None:
+        """Whether a transaction leaves alone who may do more than this administrator, and makes nobody such.
+
+        Raises `CliError` (-37; that the box compares the profiles is inferred).
+        """
+        changes = list(changes)
+        brought = {change.key: change.entry for change in changes if isinstance(change, Put) and change.path == PROFILE}
+        for change in changes:
+            if isinstance(change, Order) or change.path not in (ADMIN, PROFILE):
+                continue
+            entries = [self.cmdb.entry(GLOBAL, change.path, change.key)]
+            entries += [change.entry] if isinstance(change, Put) else []
+            for entry in entries:
+                if entry is None:
+                    continue
+                name = change.key if change.path == PROFILE else str(entry.values.get("accprofile", ""))
+                profile = entry if change.path == PROFILE else brought.get(name) or self._profile(name)
+                if name == SUPER or (profile is not None and self._exceeded(profile)):
+                    raise messages.failed(-37, Text.PERMISSION_DENIED())
+
+    def _profile(self, name: str) -> Entry | None:
+        return self.cmdb.entry(GLOBAL, PROFILE, name)
+
+    def _exceeded(self, profile: Entry) -> bool:
+        """Whether a profile allows anything that this administrator's does not."""
+        mine = dict(_rights(self.cmdb, self._profile(self.profile) or Entry()))
+        return any(rank > mine.get(right, 0) for right, rank in _rights(self.cmdb, profile))
+
     def check_verb(self, verb: str) -> None:
         """Whether a verb may be used at all. Raises `CliError`."""
         setting = VERBS.get(verb)
@@ -137,6 +170,23 @@ class Access:
 
 def _hidden(path: PathWords) -> CliError:
     return messages.parse_error(path[0])
+
+
+def _rights(cmdb: Cmdb, profile: Entry) -> Iterator[tuple[tuple[str, str], int]]:
+    """What a profile allows: each setting, in its parts where it has such, with its rank."""
+    table = cmdb.schema.table(PROFILE)
+    if table is None:
+        return
+    for name in table.attributes:
+        value = cmdb.value_of(table, profile, name)
+        details = table.children.get(f"{name}-permission")
+        if details is not None:
+            rows = profile.children.get(f"{name}-permission", {})
+            for part in details.attributes:
+                level = cmdb.value_of(details, rows.get(SINGLE), part) if value == "custom" else value
+                yield (name, part), RANKS.get(str(level), 0)
+        elif name not in NO_RIGHT and value in RANKS:
+            yield (name, ""), RANKS[value]
 
 
 def _longest(table: Mapping[PathWords, T], path: PathWords) -> T:

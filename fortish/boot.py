@@ -65,7 +65,7 @@ def boot(options: Options, journal: Any = None) -> Runtime:
     if options.capture is not None:
         from fortish.network.capture import Capture
 
-        network.capture = Capture(options.capture, clock.now)
+        network.capture = Capture(options.capture)
     store = None if options.state is None else _start_from(box, options)
     if store is None:
         _prepare(box, options)

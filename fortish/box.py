@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fortish.cmdb.schema import Level, Schema, words
-from fortish.cmdb.store import GLOBAL, SINGLE, Change, Cmdb, Drop, Journal, Order
+from fortish.cmdb.store import GLOBAL, SINGLE, VDOM, Change, Cmdb, Drop, Journal, Order
 from fortish.debug import Debug
 
 LOCAL, CA = words("vpn certificate local"), words("vpn certificate ca")
@@ -174,6 +174,7 @@ class Box:
         """The box boots: what is not saved is gone, nothing is debugged; the clock goes on."""
         self.cmdb.revert()
         self.debug.reset()
+        self.enrolling.clear()
         self.failed_logins.clear()
         self.config_errors.clear()
         self.booted = self.clock.now()
@@ -190,14 +191,29 @@ class Box:
         elif self.unsaved_since is None:
             self.unsaved_since = self.clock.now()
         for change in changes:
+            if isinstance(change, Drop) and change.path == VDOM:
+                self._forget(change.key)
             if isinstance(change, Order) or change.path != LOCAL:
                 continue
             kept = change.scope, change.key
             if isinstance(change, Drop):
                 self.watches.pop(kept, None)
+                if kept in self.pending and self.pending[kept].renew:
+                    del self.pending[kept]
             elif kept not in self.enrolling:
                 watch = self.watches.setdefault(kept, Watch(self.clock.now()))
                 watch.since, watch.tried, watch.warned, watch.attempts = self.clock.now(), None, None, 0
+
+    def _forget(self, vdom: str) -> None:
+        """A VDOM is gone: nothing more is asked for it."""
+        self.pending = {kept: pending for kept, pending in self.pending.items() if kept[0] != vdom}
+        self.enrolling = {kept for kept in self.enrolling if kept[0] != vdom}
+
+    def may_keep(self, kept: Kept) -> bool:
+        """Whether what an enrollment brings may be stored: it was begun since the box booted, its VDOM is there."""
+        scope = kept[0]
+        there = scope == GLOBAL or (self.cmdb.multi and scope in self.cmdb.vdoms())
+        return kept in self.enrolling and there
 
     def vfid(self, scope: str) -> int:
         """The number of a VDOM; 0 for the whole box."""

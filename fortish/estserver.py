@@ -42,12 +42,12 @@ async def serve(where: str, state: Responder, ca_file: Path | None, scep: str = 
         raise UsageError(f"--listen {where}: {error.strerror or error}") from None
     shown = f"[{host}]" if ":" in host else host
     print("\n".join(banner([f"https://{shown}:{listener.port}"], state, ca_file)), flush=True)
-    plain = await _plain(scep, state) if scep else None
-    stopped = asyncio.Event()
-    if sys.stdin is not None and sys.stdin.isatty():
-        print(_HELP, flush=True)
-        _attend(state, stopped)
+    stopped, plain = asyncio.Event(), None
     try:
+        plain = await _plain(scep, state) if scep else None
+        if sys.stdin is not None and sys.stdin.isatty():
+            print(_HELP, flush=True)
+            _attend(state, stopped)
         await stopped.wait()
     finally:
         await listener.close()

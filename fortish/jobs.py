@@ -156,6 +156,8 @@ def poll(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     from fortish.scep import pending as undecided
 
     kept = scope, name
+    if kept not in box.pending:
+        return
     protocol = box.pending[kept].protocol
     resume = undecided.resume if protocol == "scep" else waits.resume
     fields = {"name": name, "cert-type": "local", "method": METHODS.get(protocol, "EST")}

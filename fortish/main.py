@@ -18,6 +18,7 @@ from fortish.errors import StorageFault, UsageError
 if TYPE_CHECKING:
     from fortish.boot import Options
     from fortish.drive import Runtime
+    from fortish.replay import Failure, Onlooker, Typed
 
 COMMANDS = ("shell", "replay", "check", "demo", "responder", "est-check", "lab")
 DESCRIPTION = "A FortiOS-style configuration shell that really enrolls its certificates over EST (RFC 7030)."
@@ -129,6 +130,7 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", action="append", default=[], dest="lines", metavar="LINE", help="a single command")
     parser.add_argument("--transcript", action="store_true", help="the files are screen copies")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the resulting configuration there")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write a page (HTML) of what happened there")
     parser.add_argument("--quiet", action="store_true", help="failures only, as file:line: message")
     parser.add_argument("--stop-on-error", action="store_true", help="stop at the first failure")
     parser.add_argument("--yes", action="store_true", help="answer every question with y")
@@ -253,20 +255,40 @@ def replay(given: argparse.Namespace) -> int:
 
 
 async def _replay(given: argparse.Namespace) -> int:
-    from fortish.boot import boot, restoring
-    from fortish.replay import Player, Typed, typed_lines
-    from fortish.session import Session
+    from fortish.boot import boot
+    from fortish.replay import Typed, typed_lines
 
     sources = [(name, text, typed_lines(text, given.transcript or None)) for name, text in _texts(given.files_)]
     if given.lines:
         sources.append(("-c", "", [Typed(number, line) for number, line in enumerate(given.lines, 1)]))
     runtime = boot(_options(given, frozen=given.network != "real"))
     _warn(runtime, given)
+    gc.disable()  # a replay makes values, not cycles
+    try:
+        with _reported(runtime, given.report) as onlooker:
+            failures = await _played(given, runtime, sources, onlooker)
+    finally:
+        await runtime.close()
+    for failure in failures if given.quiet else ():
+        print(f"{failure.file}:{failure.number}: {failure.message}")
+    return 1 if failures else 0
+
+
+async def _played(
+    given: argparse.Namespace,
+    runtime: Runtime,
+    sources: Sequence[tuple[str, str, list[Typed]]],
+    onlooker: Onlooker | None,
+) -> list[Failure]:
+    """Play every source's lines; what failed."""
+    from fortish.boot import restoring
+    from fortish.replay import Player
+    from fortish.session import Session
+
     session = Session(runtime.box)
     session.editor.keep_unknown = given.keep_unknown
     write: Callable[[str], object] = _nothing if given.quiet else sys.stdout.write
-    player = Player(runtime, session, write, yes=given.yes, stop=given.stop_on_error, store=runtime.store)
-    gc.disable()  # a replay makes values, not cycles
+    player = Player(runtime, session, write, given.yes, given.stop_on_error, store=runtime.store, onlooker=onlooker)
     try:
         with _progress(given.progress, sum(len(lines) for _, _, lines in sources)) as advance:
             for player.file, text, lines in sources:
@@ -280,13 +302,17 @@ async def _replay(given: argparse.Namespace) -> int:
         if given.save is not None:
             save(runtime.box, given.save)
     finally:
-        try:
-            player.stored()  # Ctrl-C, too: what was done is kept and shown
-        finally:
-            await runtime.close()
-    for failure in player.failures if given.quiet else ():
-        print(f"{failure.file}:{failure.number}: {failure.message}")
-    return 1 if player.failures else 0
+        player.stored()  # Ctrl-C, too: what was done is kept and shown
+    return player.failures
+
+
+def _reported(runtime: Runtime, path: Path | None) -> contextlib.AbstractContextManager[Onlooker | None]:
+    """Who looks on for a page of what happens, if one is wanted. Raises `UsageError`."""
+    if path is None:
+        return contextlib.nullcontext()
+    from fortish.report.scene import reported
+
+    return reported(runtime, path)
 
 
 def _nothing(text: str) -> None:

@@ -21,6 +21,7 @@ from fortish.messages import Text
 
 BLANK = " \t\r\n\f\v"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+MOST_DIGITS = 20  # of a number that is read in full; Python refuses more than some thousand of them
 _ESCAPED = re.compile(r"\\([\"'\\])")
 _PIECE = re.compile(r"""([^"'\\]++)|"((?:[^"\\]++|\\.)*+)"|'([^']*+)'|\\(.?)""", re.DOTALL)
 _JOINED = re.compile(r"""("(?:[^"\\]|\\.)*"|'[^']*'|\\[^\r\n])|\\\r?\n""", re.DOTALL)
@@ -104,6 +105,14 @@ def complete_word(typed: str, choices: Iterable[str]) -> list[str]:
     """The choices that `typed` stands for: itself if it is one, else all it begins."""
     known = list(choices)
     return [typed] if typed in known else [choice for choice in known if choice.startswith(typed)]
+
+
+def number(digits: str) -> int:
+    """Decimal digits, a sign before them, as a number: one with more digits than any setting has is just too large."""
+    if len(digits) <= MOST_DIGITS:
+        return int(digits)
+    size = int(digits.removeprefix("-").lstrip("0")[:MOST_DIGITS] or "0")
+    return -size if digits.startswith("-") else size
 
 
 def resolve_verb(typed: str, legal: Iterable[str] | None = None) -> str:
@@ -228,9 +237,9 @@ def _grep(words: Words) -> Grep:
         letters = option[1:]
         if letters[0] in _COUNTS:
             figure = letters[1:] or (rest.pop(0) if rest else "")
-            if not figure.isdecimal():
+            if not (figure.isascii() and figure.isdecimal()):
                 raise messages.parse_error(figure or option)
-            fields.update(dict.fromkeys(_COUNTS[letters[0]], int(figure)))
+            fields.update(dict.fromkeys(_COUNTS[letters[0]], number(figure)))
             continue
         if unknown := [letter for letter in letters if letter not in _FLAGS]:
             raise messages.parse_error(option if len(unknown) == len(letters) else unknown[0])

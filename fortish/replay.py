@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from fortish import screen
 from fortish.access import ADMIN, FACTORY
@@ -34,6 +35,19 @@ class Failure:
     number: int
     line: str
     message: str
+
+
+class Onlooker(Protocol):
+    """Who is told what happens while lines are played."""
+
+    def typed(self, prompt: str, line: str) -> None:
+        """A line was typed."""
+
+    def printed(self, text: str, debug: bool) -> None:
+        """Lines were printed; `debug`: by a daemon."""
+
+    def failed(self, failure: Failure) -> None:
+        """The line that was typed last has failed."""
 
 
 class Group:
@@ -86,8 +100,8 @@ class Group:
 class Page:
     """A console without a person: prints through `write`, takes answers from what comes next. Never pages."""
 
-    def __init__(self, session: Session, write: Write) -> None:
-        self.session, self.write = session, write
+    def __init__(self, session: Session, write: Write, onlooker: Onlooker | None = None) -> None:
+        self.session, self.write, self.onlooker = session, write, onlooker
         self.driving: Driving | None = None
         self.answer: Callable[[str, Kind], str] = lambda question, kind: "n"
         self.interrupt: int | None = None
@@ -103,13 +117,17 @@ class Page:
         self.put(text)
         return True
 
-    def put(self, text: str) -> None:
+    def put(self, text: str, debug: bool = False) -> None:
         """Print lines and count them."""
         self.write(f"{text}\n")
+        if self.onlooker is not None:
+            self.onlooker.printed(text, debug)
         self.lines += text.count("\n") + 1
         if self.interrupt is not None and self.lines >= self.interrupt and self.driving is not None:
             self.interrupt = None
             self.write(f"{screen.INTERRUPT}\n")
+            if self.onlooker is not None:
+                self.onlooker.printed(screen.INTERRUPT, False)
             self.lines += 1
             self.driving.interrupt()
 
@@ -121,7 +139,7 @@ class Page:
 
     def trace(self, line: str) -> None:
         """Print a debug line."""
-        self.put(line)
+        self.put(line, debug=True)
 
 
 @dataclass(slots=True)
@@ -168,6 +186,7 @@ class Player:
     tick: float = 0.0
     echo: bool = True
     store: Store | None = None
+    onlooker: Onlooker | None = None
     file: str = "-"
     failures: list[Failure] = field(default_factory=list)
     page: Page = field(init=False)
@@ -178,7 +197,7 @@ class Player:
         if self.store is not None:
             self._group = Group(self.store, self.write)
             self.write = self._group.write
-        self.page = Page(self.session, self.write)
+        self.page = Page(self.session, self.write, self.onlooker)
         self.runtime.consoles.append(self.page)
 
     def close(self) -> None:
@@ -225,6 +244,8 @@ class Player:
             self._group.before(self.file, typed.number, alone=self._alone(typed.text))
         if self.echo:
             self.write(f"{self.session.prompt}{typed.text}".rstrip(" ") + "\n")
+        if self.onlooker is not None:
+            self.onlooker.typed(self.session.prompt, typed.text)
         page.lines, page.interrupt = 0, typed.interrupt
         given = deque(typed.answers)
         page.answer = lambda question, kind: self._answer(typed, given, queue, kind)
@@ -267,3 +288,5 @@ class Player:
 
     def _fail(self, typed: Typed, message: str) -> None:
         self.failures.append(Failure(self.file, typed.number, typed.text, message))
+        if self.onlooker is not None:
+            self.onlooker.failed(self.failures[-1])

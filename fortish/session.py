@@ -33,6 +33,7 @@ from fortish.steps import Ask, Flow, Say
 CONTINUED = "> "
 ALIAS = ("system", "alias")
 DEEPEST = 8  # aliases that call each other
+MOST_CALLS = 100  # of aliases by one that was typed
 CHUNK = 500  # lines printed in one step
 KEY_WIDTH = 20  # characters of a key in the prompt; a longer one is cut to 16, ~ and its last 3
 
@@ -66,7 +67,7 @@ class Session:
         self.alive, self.left = True, ""
         self.failure: CliError | None = None
         self._joiner = LineJoiner()
-        self._depth = 0
+        self._depth = self._calls = 0
         home = confined_to(self.box.cmdb, administrator) if administrator != FACTORY else None
         if home is not None:
             self.editor.home, self.editor.confined = home, True
@@ -165,6 +166,7 @@ class Session:
 
     def obey(self, command: c.Command) -> Flow:
         """Carry out one command. Raises `CliError`."""
+        self.editor.check_place()
         rights = self.access
         if rights.unrestricted:
             self.editor.permits = None
@@ -238,7 +240,8 @@ class Session:
     def _alias(self, name: str) -> Flow:
         """The commands that stand under a name of the administrator's own, at the root prompt."""
         entry = self.box.cmdb.entry(GLOBAL, ALIAS, name)
-        if entry is None or self._depth >= DEEPEST:
+        self._calls = self._calls + 1 if self._depth else 0
+        if entry is None or self._depth >= DEEPEST or self._calls > MOST_CALLS:
             raise messages.parse_error(name)
         self._depth += 1
         first = None

@@ -219,7 +219,7 @@ class State:
             row = self._connection.execute("INSERT INTO place (scope, path) VALUES (?, ?)", (scope, " ".join(path)))
             assert row.lastrowid is not None
             number = self._places[scope, path] = row.lastrowid
-            self._write_rows(number, self._cmdb.rows(scope, path))
+            self._write_rows(number, self._cmdb.stored(scope, path))
         return number
 
     def _write_rows(self, number: int, rows: Rows) -> None:

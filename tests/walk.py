@@ -138,14 +138,15 @@ class Walk:
         session = self.session
         was_root = not session.editor.frames and not session.editor.place
         before = len(session.editor.frames) + len(session.editor.place)
+        # `execute enter`, `execute batch end` and an alias may lead anywhere; all else one level in at most.
+        leads_anywhere = session.waiting or line.lstrip()[:2] in ("ex", "al")
         self.typed.append(line)
         printed = carried_out(session.feed(line), self.chance, self.clock, answers)
         if not session.alive:
-            assert was_root or session.left != "exit", "exit inside config"
+            assert was_root or session.left != "exit" or leads_anywhere, "exit inside config"
             session.log_in(self.administrator())
         self.lines += 1
-        # `execute enter`, `execute batch end` and an alias may lead anywhere; all else one level in at most.
-        self._check(100 if line.lstrip()[:2] in ("ex", "al") else before)
+        self._check(100 if leads_anywhere else before)
         return printed
 
     def _check(self, before: int) -> None:
@@ -164,6 +165,8 @@ class Walk:
         """To the root prompt, as anybody would get there."""
         if self.session.waiting:
             self.session.drop_line()
+        if self.session.batch.lines is not None:
+            self.type("execute batch end")
         for _ in range(20):
             if not self.session.editor.frames and not self.session.editor.place:
                 return

@@ -10,6 +10,7 @@ from fortish import messages
 from fortish.cmdb.schema import Attribute
 from fortish.errors import CliError
 from fortish.messages import Text
+from fortish.parse import number
 
 if TYPE_CHECKING:
     from fortish.cmdb.types import Looks
@@ -119,9 +120,9 @@ def read_ranges(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> A
     found = []
     for word in words:
         address, slash, length = word.partition("/")
-        if slash and not (length.isascii() and length.isdecimal() and int(length) <= ipaddress.IPV4LENGTH):
+        if slash and not (length.isascii() and length.isdecimal() and number(length) <= ipaddress.IPV4LENGTH):
             raise messages.value_error(word, -9, Text.BAD_NETMASK())
-        found.append(f"{_address(address)}/{int(length)}" if slash else _range(attribute, word))
+        found.append(f"{_address(address)}/{number(length)}" if slash else _range(attribute, word))
     return tuple(dict.fromkeys(found))
 
 
@@ -132,7 +133,7 @@ _TARGET_AND_SOURCE = re.compile(rf"{_PORTS}(?::{_PORTS})?", re.ASCII)
 
 def _ports(attribute: Attribute, word: str, form: re.Pattern[str]) -> str:
     match = form.fullmatch(word)
-    numbers = [int(number) for number in match.groups() if number] if match else []
+    numbers = [int(port) for port in match.groups() if port] if match else []
     rising = match and all(
         int(low) <= int(high or low) for low, high in zip(*[iter(match.groups())] * 2, strict=True) if low
     )

@@ -113,6 +113,9 @@ class Permits(Protocol):
     def check_change(self, path: PathWords) -> None:
         """Whether what stands at `path` may be changed. Raises `CliError`."""
 
+    def check_changes(self, changes: list[Change]) -> None:
+        """Whether a transaction keeps to the administrator's own rights. Raises `CliError`."""
+
 
 class Editor:
     """Applies configuration verbs for one administrator.
@@ -194,6 +197,13 @@ class Editor:
     def unsaved(self) -> bool:
         """Whether a working copy has changes."""
         return any(frame.working is not None and frame.working.changed for frame in self.frames)
+
+    def check_place(self) -> None:
+        """Whether the VDOM that one stands in is still there; if not, one is at the root. Raises `CliError` (-3)."""
+        gone = self.place and (not self.cmdb.multi or (len(self.place) > 1 and self.place[1] not in self.cmdb.vdoms()))
+        if gone and not self.cmdb.restoring:
+            self.place, self.frames, self._block = (), [], None
+            raise messages.failed(-3, Text.NOT_IN_DATASOURCE())
 
     # --- verbs ---
 
@@ -419,6 +429,8 @@ class Editor:
 
     def commit(self, changes: list[Change]) -> None:
         """Keep and apply changes. Raises `CliError` where they may not be made or cannot be stored."""
+        if self.permits is not None:
+            self.permits.check_changes(changes)
         checks.check_changes(self.cmdb, changes)
         try:
             self.cmdb.commit(changes)

@@ -23,6 +23,9 @@ class Secret(NamedTuple):
     enc: str
     clear: str | None
 
+    def __repr__(self) -> str:
+        return f"Secret({self.enc!r})"
+
 
 def seal(clear: str) -> Secret:
     """A secret with its ENC text, which differs at each call."""

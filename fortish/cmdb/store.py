@@ -210,6 +210,10 @@ class Cmdb:
 
     def users(self, scope: str, path: PathWords, key: str) -> set[User]:
         """Who names this entry of this scope."""
+        for other in self.schema.paths():  # what nobody has looked into is in no index yet, and the factory names things
+            if (table := self.schema.table(other)) is not None and table.factory:
+                for place in {self.scope_of(table, place) for place in (GLOBAL, *self.vdoms())}:
+                    self.rows(place, other)
         found = self._users.get((path, key), set())
         if scope == GLOBAL or not found:
             return found
@@ -273,6 +277,39 @@ class Cmdb:
         elif mode == AUTOMATIC:
             self.journal.append([*self.unsaved(), *changes])
         self._take(changes, self.saved is not None and mode != AUTOMATIC, mode)
+
+    def keep(self, changes: list[Change]) -> None:
+        """Keep and apply what a server has issued, at once: it is not to be undone because nobody saves.
+
+        Of an entry with changes that are not saved only what these bring is kept. No orders. Raises `StorageFault`.
+        """
+        if self.saved is None:
+            self.commit(changes)
+            return
+        kept = [self._on_saved(change) for change in changes]
+        self.journal.append(kept)
+        for change in kept:
+            rows = self.saved[change[:2]] = dict(self.stored(change.scope, change.path))
+            if isinstance(change, Put):
+                rows[change.key] = change.entry
+            elif isinstance(change, Drop):
+                rows.pop(change.key, None)
+        self._take(changes, self.unsafe, None)
+
+    def _on_saved(self, change: Change) -> Change:
+        """A change as one of what is saved."""
+        if not isinstance(change, Put):
+            return change
+        now = self.entry(change.scope, change.path, change.key)
+        saved = self.stored(change.scope, change.path).get(change.key)
+        if now is None or saved is None or now is saved:
+            return change
+        brought = {name: value for name, value in change.entry.values.items() if now.values.get(name) != value}
+        return change._replace(entry=Entry({**saved.values, **brought}, saved.children))
+
+    def stored(self, scope: str, path: PathWords) -> Rows:
+        """The rows of a table as they are saved: read them, do not change them."""
+        return self.rows(scope, path) if self.saved is None else self._held(self.saved, (scope, path))
 
     def _take(self, changes: list[Change], unsafe: bool, mode: str | None) -> None:
         """Apply changes, which are saved or not, and which set `cfg-save` to `mode` if they set it."""

@@ -18,7 +18,7 @@ from fortish.cmdb.schema import Attribute, PathWords
 from fortish.cmdb.secrets import Secret, seal, unseal
 from fortish.errors import CliError
 from fortish.messages import Text
-from fortish.parse import quote
+from fortish.parse import number, quote
 
 XSS = frozenset("<>()#'\"")
 # Free text may hold these; names may not. The box's own list of exceptions is not published.
@@ -91,7 +91,7 @@ def read_ttl(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
     if word not in {"0", "never"}:
         if not (word.isascii() and word.isdecimal()):
             raise messages.value_error(word, -651, Text.BAD_INTEGER(value=word))
-        if not SHORTEST_TTL <= int(word) <= LONGEST_TTL:
+        if not SHORTEST_TTL <= number(word) <= LONGEST_TTL:
             raise addresses.refuse(attribute, word, -650)
     return word
 
@@ -124,9 +124,9 @@ def read_integer(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> 
     if not (word.isascii() and word.isdecimal()):
         reason = Text.BAD_INTEGER(value=word)
         raise messages.value_error(word, -651, reason)
-    if not attribute.low <= int(word) <= attribute.high and int(word) != default(attribute):
+    if not attribute.low <= number(word) <= attribute.high and number(word) != default(attribute):
         raise addresses.refuse(attribute, word, -650)
-    return int(word)
+    return number(word)
 
 
 def read_integer_or_none(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
@@ -135,9 +135,9 @@ def read_integer_or_none(attribute: Attribute, words: tuple[str, ...], looks: Lo
     digits = word.removeprefix("-")
     if not (digits.isascii() and digits.isdecimal()):
         raise messages.value_error(word, -651, Text.BAD_INTEGER(value=word))
-    if not attribute.low <= int(word) <= attribute.high:
+    if not attribute.low <= number(word) <= attribute.high:
         raise addresses.refuse(attribute, word, -651)
-    return int(word)
+    return number(word)
 
 
 def read_option(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:

@@ -55,7 +55,7 @@ def _check_name(cmdb: Cmdb, name: str) -> None:
     if not name:
         raise messages.incomplete()
     if len(name) > limit:
-        raise messages.value_error(name, -1, Text.TOO_LONG(size=len(name), limit=limit))
+        raise messages.value_error(name, -1, Text.TOO_LONG(size=len(name), limit=limit), blank=False)
     if not VDOM_NAME.fullmatch(name):
         raise messages.value_error(name, -173, Text.XSS())
     if name in RESERVED:

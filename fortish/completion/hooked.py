@@ -76,7 +76,10 @@ def _parameter(session: Administrator, parameter: Attribute, *, optional: bool) 
     if parameter.choices:
         helps = {choice.name: choice.help for choice in parameter.choices}
         return (words(helps, helps.__getitem__),)
-    return (value(f"<{parameter.name}>", parameter.help, optional=optional), *referable(session, parameter))
+    return (
+        value(f"<{parameter.name}>", parameter.help, optional=optional),
+        *referable(session, parameter, named=False),
+    )
 
 
 # --- grep -----------------------------------------------------------------------------------------------------------
@@ -98,7 +101,7 @@ def grep(typed: Words) -> Next:
         if len(option) == 2 and not rest:
             return Next((value("<lines>", GREP_OPTIONS[option]()),))
         figure = option[2:] or rest.pop(0)
-        if not figure.isdecimal():
+        if not (figure.isascii() and figure.isdecimal()):
             raise messages.parse_error(figure)
     if rest:
         return ended(tuple(rest[1:]))

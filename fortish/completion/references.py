@@ -17,10 +17,12 @@ def keys(session: Administrator, table: Table) -> Rows:
     return {**own, **cmdb.rows(GLOBAL, table.path)} if table.ranged else own
 
 
-def referable(session: Administrator, attribute: Attribute, without: Collection[str] = ()) -> tuple[Offer, ...]:
-    """The entries that a reference may name, each with the last word of its table's path."""
+def referable(
+    session: Administrator, attribute: Attribute, without: Collection[str] = (), *, named: bool = True
+) -> tuple[Offer, ...]:
+    """The entries that a reference may name, each with the last word of its table's path if that is to be `named`."""
     tables = [table for path in attribute.refs if (table := session.box.cmdb.schema.table(path)) is not None]
-    return tuple(entries(_left(keys(session, table), without), table.path[-1]) for table in tables)
+    return tuple(entries(_left(keys(session, table), without), table.path[-1] if named else "") for table in tables)
 
 
 def _left(names: Collection[str], without: Collection[str]) -> Collection[str]:

@@ -6,6 +6,7 @@ from fortish import messages
 from fortish.commands import Arguments, Here, Run
 from fortish.debug import CLI, CLI_LEVEL
 from fortish.messages import Text
+from fortish.parse import number
 from fortish.steps import Flow, Say
 
 # Daemons whose level can be set; only est has lines to print so far. Sorted.
@@ -40,7 +41,7 @@ def application(daemon: str) -> Run:
 def _integer(typed: str) -> int:
     if not typed.removeprefix("-").isdecimal() or not typed.isascii():
         raise messages.parse_error(typed)
-    return int(typed)
+    return number(typed)
 
 
 def enable(here: Here, arguments: Arguments) -> Flow:

@@ -26,7 +26,6 @@ KNOWN = (
     "hardware deviceinfo cpu",
     "hardware deviceinfo disk",
     "hardware deviceinfo nic",
-    "hardware deviceinfo psu",
     "hardware sysinfo conserve",
     "hardware sysinfo cpu",
     "hardware sysinfo memory",

@@ -24,6 +24,7 @@ Asked = Generator[Step, object, "httpx.Response"]
 
 REDIRECTIONS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTIONS = 5
+SECRET_ANSWERS = frozenset({"serverkeygen"})  # operations whose answer has a private key in it
 BINDABLE = "TLSv1.2"  # tls-unique is not defined on anything newer (RFC 8446 appendix C.5)
 
 
@@ -48,6 +49,7 @@ class Connection:
         self.link: Link | None = None
         self._digest: Digest | None = None
         self._dialled = False
+        self._secret = False
 
     def get(self, operation: str) -> Asked:
         """GET an operation. Raises `LinkLost`, `PeerFault`."""
@@ -66,6 +68,7 @@ class Connection:
 
     def _ask(self, method: str, line: EstLine, operation: str, body: Body | None) -> Asked:
         url = wire.operation_url(self.context.url, self.context.label, operation)
+        self._secret = operation in SECRET_ANSWERS
         for _ in range(MOST_REDIRECTIONS + 1):
             response = yield from self._authenticated(method, line, url, body)
             if response.status_code not in REDIRECTIONS or "location" not in response.headers:
@@ -107,7 +110,10 @@ class Connection:
         for header in wire.header_lines(response):
             yield trace(EstLine.HEADER, line=header)
         yield trace(EstLine.RESPONSE, status=response.status_code)
-        yield trace(EstLine.BUFFER, body=wire.body_text(response.content))
+        if self._secret and response.is_success:
+            yield trace(EstLine.BUFFER_HIDDEN)
+        else:
+            yield trace(EstLine.BUFFER, body=wire.body_text(response.content))
         return response
 
     def _on_a_link(self, method: str, url: str, body: Body | None) -> Asked:

@@ -21,6 +21,7 @@ PORT = 443  # of an EST server where the URL names none
 class EstContext:
     """One enrollment. `trust` and `credential` decide the TLS connection; `scope` is where it is kept.
 
+    `server_key`: the server makes the key (RFC 7030 section 4.4).
     `linking` are the attributes that bind the request to the TLS session, once the server has asked for them.
     """
 
@@ -30,14 +31,14 @@ class EstContext:
     port: int
     ca_identifier: str | None = None
     http_username: str | None = None
-    http_password: str | None = None
+    http_password: str | None = field(default=None, repr=False)
     client_cert: str | None = None
     server_cert: str | None = None
     srp_username: str | None = None
-    srp_password: str | None = None
+    srp_password: str | None = field(default=None, repr=False)
     source_ip: str | None = None
     need_pop: bool = False
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     rsa_keysize: int = 0
     ec_curvename: str | None = None
     subject: str | None = None
@@ -51,7 +52,8 @@ class EstContext:
     credential: Credential | None = None
     anchors: tuple[str, ...] = field(default=())
     linking: frozenset[str] = frozenset()
-    proxy: tuple[str, int, str, str] | None = None
+    server_key: bool = False
+    proxy: tuple[str, int, str, str] | None = field(default=None, repr=False)
 
     def dump(self) -> list[str]:
         """The `est_ctx:` block."""

@@ -7,7 +7,7 @@ certificates with the certificate, onto the entry as it is by then.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from fortish.cmdb.store import GLOBAL, Change, Entry, Put
 from fortish.errors import Deferred, LinkLost, PeerFault, StorageFault
 from fortish.est import operations, wire
 from fortish.est.authorities import EnrollFault, authority_changes, box_time, take_authorities
+from fortish.est.choice import choose, choose_renewed, held
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext, reconstruct
 from fortish.est.trace import EstLine, dump, trace
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 
 SETTING = (*CA[:2], "setting")
 Ended = Generator[Step, Any, None]
+# Where a first enrollment begins and ends in the trace, by whether the server makes the key.
+WAYS = {
+    False: (EstLine.SIMPLE_ENROLL, EstLine.ENROLL_RET),
+    True: (EstLine.SERVER_KEYGEN, EstLine.KEYGEN_RET),
+}
 
 
 @dataclass(slots=True)
@@ -79,13 +85,28 @@ def proxy_of(box: Box, scope: str) -> tuple[str, int, str, str] | None:
 
 
 def credential_of(box: Box, name: str, scope: str = GLOBAL) -> Credential:
-    """A local certificate as TLS client credential. Raises `EnrollFault`."""
+    """A local certificate as TLS client credential, with the intermediates that are held. Raises `EnrollFault`."""
     values = box.local(name, scope)
     if values is None or not values["certificate"] or not values["private-key"]:
         raise EnrollFault("it does not hold both a certificate and a key")
     if values["password"] is None:
         raise EnrollFault("the password of its private key is not known")
-    return Credential(name, values["certificate"], values["private-key"], values["password"])
+    return Credential(
+        name, _with_intermediates(box, scope, values["certificate"]), values["private-key"], values["password"]
+    )
+
+
+def _with_intermediates(box: Box, scope: str, certificate: str) -> str:
+    """A certificate's PEM, and behind it what stands between it and its root, as TLS has a client send it.
+
+    Alone where nothing is known of its issuer: the server may know more.
+    """
+    try:
+        store = [pem.certificate(text_) for text_ in box.authorities(scope).values()]
+        path = chains.path_to(pem.certificate(certificate), (), store, box_time(box))
+    except PkiFault:
+        return certificate
+    return "\n".join([certificate, *(pem.pem(above) for above in path[1:-1])])
 
 
 # --- authentication -------------------------------------------------------------------------------------------------
@@ -125,8 +146,9 @@ def _set_identity(box: Box, context: EstContext, name: str) -> Ended:
 def est_simple_enroll(
     box: Box, context: EstContext, algorithm: keys.Algorithm, key: keys.PrivateKey | None = None
 ) -> Ended:
-    """A first enrollment: cacerts, csrattrs, simpleenroll, and the new entry.
+    """A first enrollment: cacerts, csrattrs, simpleenroll or serverkeygen (`context.server_key`), and the new entry.
 
+    For serverkeygen the key that is made here signs the request, and no more is done with it (RFC 7030 section 4.4.1).
     `key` is that of a request that waits already. Raises `EnrollFault`, and `Waiting` where the server has not decided.
     """
     connection = yield from set_auth(box, context, http=True)
@@ -143,16 +165,18 @@ def est_simple_enroll(
         yield trace(EstLine.NO_ATTRS, code=-1)
         raise _failed(fault, key) from None
     yield operations.shown_context(connection)
-    yield trace(EstLine.SIMPLE_ENROLL)
+    started, ended = WAYS[context.server_key]
+    yield trace(started)
     if key is None:
         key = yield from compute(lambda: keys.generate(algorithm))
     try:
-        issued = yield from _post_new(connection, key, wanted, received, box_time(box))
+        pool = [*received, *held(box, context)]
+        issued = yield from _post_new(connection, key, wanted, pool, box_time(box))
         yield from _keep_new(box, context, issued, authorities)
     except (LinkLost, PeerFault, EnrollFault) as fault:
-        yield from _ended(EstLine.ENROLL_RET, -1)
+        yield from _ended(ended, -1)
         raise _failed(fault, key) from None
-    yield from _ended(EstLine.ENROLL_RET, 0)
+    yield from _ended(ended, 0)
 
 
 class Waiting(EnrollFault):
@@ -204,9 +228,12 @@ def _post_new(
     body = bodies(context, made)
     if not context.need_pop:
         yield trace(EstLine.POSTED, body=body(None))
-    received = yield from operations.simpleenroll(connection, body)
-    certificate = yield from choose(context, received, key, authorities, at)
-    return Issued(certificate, key)
+    final = key
+    if context.server_key:
+        final, received = yield from operations.serverkeygen(connection, body)
+    else:
+        received = yield from operations.simpleenroll(connection, body)
+    return Issued((yield from choose(context, received, final, authorities, at)), final)
 
 
 def bodies(context: EstContext, made: Callable[..., x509.CertificateSigningRequest]) -> Callable[[Link | None], str]:
@@ -236,34 +263,11 @@ def _der(request: x509.CertificateSigningRequest) -> bytes:
     return request.public_bytes(Encoding.DER)
 
 
-def choose(
-    context: EstContext,
-    received: list[x509.Certificate],
-    key: keys.PrivateKey,
-    authorities: Iterable[x509.Certificate],
-    at: datetime,
-) -> Generator[Step, Any, x509.Certificate]:
-    """The certificate for our key, by public key and never by position; it must chain to an anchor in use.
-
-    Raises `EnrollFault`.
-    """
-    certificate = chains.issued_for(received, key)
-    if certificate is None:
-        yield trace(EstLine.NO_ISSUED_CERT, name=context.name)
-        raise EnrollFault("the response holds no certificate for our key")
-    yield trace(EstLine.ISSUED_CERTS, count=len(received))
-    anchors = [pem.certificate(anchor) for anchor in context.anchors]
-    try:
-        chains.path_to(certificate, [*received, *authorities], anchors, at, partial=context.trust.partial)
-    except PkiFault as fault:
-        yield trace(EstLine.BAD_CHAIN, reason=fault.reason)
-        raise EnrollFault(f"the issued certificate is not trusted: {fault.reason}") from None
-    yield operations.shown(certificate)
-    return certificate
-
-
 def _keep_new(box: Box, context: EstContext, issued: Issued, authorities: list[x509.Certificate]) -> Ended:
     """Write the new entry, with certificate, key and the settings a renewal will need; and the CA certificates."""
+    if box.cmdb.entry(context.scope, LOCAL, context.name) is not None:
+        yield trace(EstLine.NOT_SAVED, reason=f"certificate '{context.name}' exists by now")
+        raise EnrollFault(f"certificate '{context.name}' exists by now")
     password = context.password or random_password()
     values: dict[str, Any] = {
         "password": seal(password),
@@ -289,7 +293,9 @@ def _keep_new(box: Box, context: EstContext, issued: Issued, authorities: list[x
 def _save(box: Box, name: str, changes: list[Change]) -> Ended:
     """Keep what an enrollment has brought, in one commit. Raises `EnrollFault`: it could not be stored."""
     try:
-        box.cmdb.commit(changes)
+        if not box.may_keep((changes[-1].scope, name)):
+            raise StorageFault("the box was restarted meanwhile, or its VDOM is gone")
+        box.cmdb.keep(changes)
     except StorageFault as fault:
         yield trace(EstLine.NOT_SAVED, reason=fault.reason)
         raise EnrollFault(f"it could not be stored: {fault.reason}") from None
@@ -350,7 +356,7 @@ def _renew(box: Box, connection: Connection, values: dict[str, Any], kept: keys.
     context = connection.context
     try:
         current = pem.certificate(values["certificate"])
-        key = (yield from _next_key(values)) if kept is None else kept
+        key = yield from _next_key(values, kept)
         requests.renewal_request(current, key)  # whether one can be made
     except PkiFault as fault:
         yield trace(EstLine.CSR_FAILED, name=context.name, reason=fault.reason)
@@ -365,7 +371,7 @@ def _renew(box: Box, connection: Connection, values: dict[str, Any], kept: keys.
         received = yield from operations.simplereenroll(connection, body)
     except Deferred as deferred:
         raise Waiting(deferred.reason, deferred.seconds, key) from None
-    certificate = yield from choose(context, received, key, (), box_time(box))
+    certificate, authorities = yield from choose_renewed(box, connection, received, key)
     renewed: dict[str, Any] = {"certificate": pem.pem(certificate)}
     if values.get("est-regeneration-method") == "create-new-key":
         renewed["private-key"] = keys.encrypted_pem(key, values["password"])
@@ -373,13 +379,26 @@ def _renew(box: Box, connection: Connection, values: dict[str, Any], kept: keys.
     if entry is None:
         yield trace(EstLine.CERT_GONE, name=context.name)
         raise EnrollFault(f"certificate '{context.name}' no longer exists")
-    yield from _save(box, context.name, [Put(context.scope, LOCAL, context.name, Entry({**entry.values, **renewed}))])
+    password = entry.values.get("password")
+    if (entry.values.get("private-key"), getattr(password, "clear", None)) != (
+        values["private-key"],
+        values["password"],
+    ):
+        yield trace(EstLine.NOT_SAVED, reason="the private key was changed meanwhile")
+        raise EnrollFault("the private key was changed meanwhile")
+    put = Put(context.scope, LOCAL, context.name, Entry({**entry.values, **renewed}))
+    yield from _save(box, context.name, [*authority_changes(box, context, authorities), put])
 
 
-def _next_key(values: dict[str, Any]) -> Generator[Step, Any, keys.PrivateKey]:
-    """The key to certify: the same one; a new one of its kind where the firmware has the setting and it says so."""
+def _next_key(values: dict[str, Any], kept: keys.PrivateKey | None) -> Generator[Step, Any, keys.PrivateKey]:
+    """The key to certify: the same one; a new one of its kind where the firmware has the setting and it says so.
+
+    `kept` is the new one of a request that waits already.
+    """
     key = keys.load_private(values["private-key"], values["password"])
     if values.get("est-regeneration-method") == "create-new-key":
+        if kept is not None:
+            return kept
         fresh: keys.PrivateKey = yield from compute(lambda: keys.generate_like(key))
         return fresh
     return key

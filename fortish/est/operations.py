@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from fortish.cmdb.store import GLOBAL
 from fortish.errors import Deferred, PeerFault
-from fortish.est import wire
+from fortish.est import multipart, wire
 from fortish.est.connection import Body, Connection
 from fortish.est.context import EstContext
 from fortish.est.trace import EstLine, dump, trace
 from fortish.pki import csrattrs as attributes
-from fortish.pki import pkcs7, text
+from fortish.pki import keys, pkcs7, text
 from fortish.pki.faults import PkiFault
 from fortish.steps import Step
 
@@ -39,7 +39,7 @@ def cacerts(connection: Connection) -> Certificates:
     yield trace(EstLine.GET_CA_CERTS)
     response = yield from connection.get("cacerts")
     yield from _expect_ok(response, connection.now())
-    return (yield from certs_only(connection, response))
+    return (yield from certs_only(connection, response.content))
 
 
 def csrattrs(connection: Connection) -> Generator[Step, Any, list[attributes.CsrAttr]]:
@@ -56,7 +56,7 @@ def csrattrs(connection: Connection) -> Generator[Step, Any, list[attributes.Csr
     yield from _expect_ok(response, connection.now())
     yield trace(EstLine.DECODING, length=len(response.content))
     try:
-        found = attributes.read_csrattrs((yield from _decoded(response)))
+        found = attributes.read_csrattrs((yield from _decoded(response.content)))
     except PkiFault as fault:
         yield trace(EstLine.BAD_CSRATTRS, reason=fault.reason)
         raise PeerFault(f"csrattrs: {fault.reason}") from None
@@ -86,13 +86,37 @@ def simplereenroll(connection: Connection, body: Body) -> Certificates:
 
 
 def _simple_post(connection: Connection, operation: str, body: Body) -> Certificates:
+    response = yield from _posted(connection, operation, body)
+    return (yield from certs_only(connection, response.content))
+
+
+def serverkeygen(
+    connection: Connection, body: Body
+) -> Generator[Step, Any, tuple[keys.PrivateKey, list[x509.Certificate]]]:
+    """A key that the server makes, and the certificates with it (RFC 7030 section 4.4). Raises as `simpleenroll`."""
+    response = yield from _posted(connection, "serverkeygen", body)
+    try:
+        made = multipart.generated(response.headers.get("content-type", ""), response.content)
+    except PeerFault as fault:
+        yield trace(EstLine.BAD_MULTIPART, reason=fault.reason)
+        raise
+    try:
+        key = keys.load_der(wire.decode(made.key))
+    except (PeerFault, PkiFault) as fault:
+        yield trace(EstLine.BAD_SERVER_KEY, reason=fault.reason)
+        raise PeerFault(f"the server's key is unusable: {fault.reason}") from None
+    yield trace(EstLine.SERVER_KEY, kind=keys.kind_of(key))
+    return key, (yield from certs_only(connection, made.certificates))
+
+
+def _posted(connection: Connection, operation: str, body: Body) -> Generator[Step, Any, httpx.Response]:
     """POST a request. One that is bound is made anew for each session, and shown again."""
     bound = connection.context.need_pop
     if bound:
         yield trace(EstLine.POSTED, body=body((yield from connection.bindable())))
-    response = yield from connection.post(operation, body)
+    response: httpx.Response = yield from connection.post(operation, body)
     yield from _expect_ok(response, connection.now())
-    return (yield from certs_only(connection, response))
+    return response
 
 
 def _expect_ok(response: httpx.Response, now: float) -> Generator[Step, Any, None]:
@@ -109,17 +133,17 @@ def _expect_ok(response: httpx.Response, now: float) -> Generator[Step, Any, Non
     raise PeerFault(f"the server answered {response.status_code} {phrase}".rstrip() + (f": {said}" if said else ""))
 
 
-def _decoded(response: httpx.Response) -> Generator[Step, Any, bytes]:
+def _decoded(content: bytes) -> Generator[Step, Any, bytes]:
     try:
-        return wire.decode(response.content)
+        return wire.decode(content)
     except PeerFault as fault:
         yield trace(EstLine.BAD_BASE64, reason=fault.reason)
-        raise PeerFault(f"the response is not base64: {fault.reason}", response.content) from None
+        raise PeerFault(f"the response is not base64: {fault.reason}", content) from None
 
 
-def certs_only(connection: Connection, response: httpx.Response) -> Certificates:
+def certs_only(connection: Connection, content: bytes) -> Certificates:
     """The certificates of a certs-only PKCS #7, each shown in the trace. Raises `PeerFault`."""
-    der = yield from _decoded(response)
+    der = yield from _decoded(content)
     yield trace(EstLine.SAVING_RESPONSE)
     try:
         certificates = pkcs7.read_certs(der)

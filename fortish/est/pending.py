@@ -35,6 +35,7 @@ OPTIONS = (
     "rsa_keysize",
     "scope",
     "server_cert",
+    "server_key",
     "source_ip",
     "srp_password",
     "srp_username",

@@ -26,7 +26,7 @@ COLUMNS = 64
 
 def operation_url(base: str, label: str, operation: str) -> str:
     """The URL of an operation, with the path segment if there is one (RFC 7030 section 3.2.2)."""
-    segment = f"/{quote(label, safe='')}" if label else ""
+    segment = f"/{quote(label, safe='', errors='surrogateescape')}" if label else ""
     return f"{base.rstrip('/')}/.well-known/est{segment}/{operation}"
 
 
@@ -38,7 +38,7 @@ def encode(der: bytes) -> str:
 
 def basic(username: str, password: str) -> str:
     """The Authorization header of HTTP Basic."""
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode("utf-8", "surrogateescape")).decode()
 
 
 def request(method: str, url: str, body: str = "", authorization: str = "") -> httpx.Request:
@@ -98,7 +98,9 @@ def header_lines(response: httpx.Response) -> list[str]:
 
 def printable(text: str, limit: int = 10_000) -> str:
     """Foreign text made safe for a terminal: control characters become dots; cut at `limit` characters."""
-    safe = "".join(letter if letter.isprintable() else "." for letter in text[:limit])
+    safe = text[:limit]
+    if not safe.isprintable():
+        safe = "".join(letter if letter.isprintable() else "." for letter in safe)
     return f"{safe}..." if len(text) > limit else safe
 
 
@@ -118,7 +120,7 @@ def decode(content: bytes) -> bytes:
     if content[:1] == b"\x30" and not content[:64].isascii():
         return content
     text = b"".join(line for line in content.split(b"\n") if not line.startswith(b"-----"))
-    text = bytes(octet for octet in text if octet not in b" \t\r\n")
+    text = text.translate(None, b" \t\r\n")
     if not text:
         raise PeerFault("the body is empty")
     try:

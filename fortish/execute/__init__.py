@@ -36,6 +36,23 @@ _REQUEST = (
     parameter("ca-cert", "CA certificate whose fingerprint the SCEP server's must have.", size=79),
     parameter("fingerprint", "Fingerprint that the SCEP server's CA certificate must have.", "var-string", 128),
 )
+# The fourteen options of an enrollment over EST.
+_ENROLLMENT = (
+    _NAME,
+    parameter("algorithm", "Kind of key: rsa-1024 to rsa-4096, ec-secp256r1 to ec-secp521r1.", "var-string"),
+    _CA_URL,
+    parameter("subject", "Subject, as CN=user,O=org,OU=unit.", "var-string", 1024),
+    parameter("san", "Alternative names, as DNS:a.example,IP:192.0.2.1.", "var-string", 1024),
+    parameter("http-username", "User for HTTP authentication.", "var-string", 63),
+    parameter("http-password", "Password for HTTP authentication.", "var-string", 128),
+    _IDENTIFIER,
+    parameter("ca-cert", "CA certificate that verifies the server and what it issues.", size=79),
+    parameter("password", "Password for the private key.", "var-string", 128),
+    parameter("client-cert", "Local certificate to authenticate with.", size=79),
+    _SOURCE,
+    parameter("srp-username", "User for TLS-SRP.", "var-string", 63),
+    parameter("srp-password", "Password for TLS-SRP.", "var-string", 128),
+)
 
 # fmt: off
 # ruff: noqa: E501
@@ -105,20 +122,9 @@ HOOKS = hooks.with_known(hooks.table(
     Hook("vpn certificate local generate ec", "Make a key on an elliptic curve and a certificate request.", later("fortish.execute.requests", "generate_ec"),
          (_NAME, parameter("curve", "Elliptic curve of the key.", "option", choices=_CURVES), *_REQUEST), 9),
     Hook("vpn certificate local generate est", "Enroll a certificate over EST.", later("fortish.execute.est", "generate"),
-         (_NAME,
-          parameter("algorithm", "Kind of key: rsa-1024 to rsa-4096, ec-secp256r1 to ec-secp521r1.", "var-string"),
-          _CA_URL,
-          parameter("subject", "Subject, as CN=user,O=org,OU=unit.", "var-string", 1024),
-          parameter("san", "Alternative names, as DNS:a.example,IP:192.0.2.1.", "var-string", 1024),
-          parameter("http-username", "User for HTTP authentication.", "var-string", 63),
-          parameter("http-password", "Password for HTTP authentication.", "var-string", 128),
-          _IDENTIFIER,
-          parameter("ca-cert", "CA certificate that verifies the server and what it issues.", size=79),
-          parameter("password", "Password for the private key.", "var-string", 128),
-          parameter("client-cert", "Local certificate to authenticate with.", size=79),
-          _SOURCE,
-          parameter("srp-username", "User for TLS-SRP.", "var-string", 63),
-          parameter("srp-password", "Password for TLS-SRP.", "var-string", 128)), 1),
+         _ENROLLMENT, 1),
+    Hook("vpn certificate local generate est-serverkeygen", "Enroll over EST with a key that the server makes (fortish's own command).",
+         later("fortish.execute.est", "generate_serverkeygen"), _ENROLLMENT, 1),
     Hook("vpn certificate local generate rsa", "Make an RSA key and a certificate request.", later("fortish.execute.requests", "generate_rsa"),
          (_NAME, parameter("size", "Size of the key in bits.", "option", choices=_SIZES), *_REQUEST), 9),
     Hook("vpn certificate local import tftp", "Fetch a signed certificate, or one with its key, from a TFTP server.", later("fortish.execute.certificate", "import_tftp"),

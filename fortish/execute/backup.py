@@ -35,7 +35,7 @@ def _sent(here: Here, arguments: Arguments, *, full: bool) -> Generator[Step, An
     server = arguments["server"]
     yield Say(f"{Text.PLEASE_WAIT()}\n\n{Text.CONNECT_TFTP(server=server)}\n")
     try:
-        yield from exchange(TftpPut(server, arguments["file"], _text(here, full).encode()))
+        yield from exchange(TftpPut(server, arguments["file"], _text(here, full).encode("utf-8", "surrogateescape")))
     except (LinkLost, PeerFault):
         raise messages.failed(SEND_FAILED, Text.TFTP_SEND_FAILED(vdom=here.vdom)) from None
     yield Say(Text.TFTP_SENT())

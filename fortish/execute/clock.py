@@ -7,12 +7,16 @@ import re
 import time
 
 from fortish import messages
+from fortish.access import access
 from fortish.box import FIRST_YEAR, LAST_YEAR, Box
 from fortish.commands import Arguments, Here
 from fortish.messages import Text
 from fortish.steps import Flow, Say
 
 DAY = 86400
+
+
+SETTINGS = ("system", "global")  # whoever may change these may set the clock
 
 
 def date(here: Here, arguments: Arguments) -> Flow:
@@ -31,7 +35,7 @@ def date(here: Here, arguments: Arguments) -> Flow:
         day = calendar.timegm(time.strptime("-".join(found.groups()), "%Y-%m-%d"))
     except ValueError:
         raise messages.value_error(typed, -651, Text.BAD_DATE()) from None
-    _set(here.box, day + clock.now() % DAY)
+    _set(here, day + clock.now() % DAY)
 
 
 def time_of_day(here: Here, arguments: Arguments) -> Flow:
@@ -47,11 +51,13 @@ def time_of_day(here: Here, arguments: Arguments) -> Flow:
     except ValueError:
         raise messages.value_error(typed, -651, Text.BAD_TIME()) from None
     midnight = clock.now() - clock.now() % DAY
-    _set(here.box, midnight + found.tm_hour * 3600 + found.tm_min * 60 + found.tm_sec)
+    _set(here, midnight + found.tm_hour * 3600 + found.tm_min * 60 + found.tm_sec)
 
 
-def _set(box: Box, now: float) -> None:
-    """Move the clock. No time passes by that: the box has been up as long as before."""
+def _set(here: Here, now: float) -> None:
+    """Move the clock. No time passes by that: the box has been up as long as before. Raises `CliError` (-37)."""
+    box: Box = here.box
+    access(box.cmdb, here.administrator).check_change(SETTINGS)
     before = box.clock.now()
     box.clock.set(now)
     box.booted += now - before

@@ -1,4 +1,8 @@
-"""`execute vpn certificate local generate est`: fourteen positional options, checked before anything is sent."""
+"""`execute vpn certificate local generate est`: fourteen positional options, checked before anything is sent.
+
+`generate est-serverkeygen` takes the same ones and leaves the key to the server (RFC 7030 section 4.4); it is fortish's
+own.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,15 @@ from fortish.steps import Ask, Flow, Say
 
 def generate(here: Here, arguments: Arguments) -> Flow:
     """Enroll a new certificate, or regenerate one that exists with the settings it has."""
+    yield from _generate(here, arguments, server_key=False)
+
+
+def generate_serverkeygen(here: Here, arguments: Arguments) -> Flow:
+    """Enroll a certificate whose key the server makes; one that exists is regenerated as `generate` does."""
+    yield from _generate(here, arguments, server_key=True)
+
+
+def _generate(here: Here, arguments: Arguments, *, server_key: bool) -> Flow:
     box: Box = here.box
     name = arguments["name"]
     if not name:
@@ -36,6 +49,7 @@ def generate(here: Here, arguments: Arguments) -> Flow:
         yield from _regenerate(box, name, scope)
         return
     context = context_of(here, arguments)
+    context.server_key = server_key
     algorithm = _algorithm(arguments["algorithm"])
     context.rsa_keysize, context.ec_curvename = algorithm.rsa_bits, algorithm.curve or None
     _check_names(context)

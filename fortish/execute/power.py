@@ -36,7 +36,7 @@ def shutdown(here: Here, arguments: Arguments) -> Flow:
 
 
 def factory_reset(here: Here, arguments: Arguments) -> Flow:
-    """All as it came from the factory, after a question; then boot. Events and revisions stay."""
+    """All as it came from the factory, after a question; then boot. Events and revisions stay, requests do not."""
     box: Box = here.box
     if (yield Ask(Text.RESET_QUESTION())) != "y":
         return
@@ -44,5 +44,6 @@ def factory_reset(here: Here, arguments: Arguments) -> Flow:
         box.cmdb.replace({})
     except StorageFault as fault:
         raise messages.failed(1, Text.NOT_STORED(reason=fault.reason)) from None
+    box.pending.clear()
     yield Say(f"\n{Text.RESETTING()}\n{Text.GOING_DOWN()}")
     yield from restarted(here)

@@ -66,7 +66,6 @@ KNOWN = (
     "system session-info statistics",
     "system session-info ttl",
     "system source-ip status",
-    "system startup-error-log",
     "test authserver",
     "user adgrp",
     "vpn ike gateway",

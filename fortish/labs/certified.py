@@ -51,7 +51,7 @@ def _issuer(scene: Scene, loaded: x509.Certificate, values: Any, given: Given) -
     found = tight(loaded.issuer)
     wanted = given["issuer"]
     yield (
-        wanted.replace(" ", "") in (found.replace(" ", ""), found.removeprefix("CN=")),
+        wanted.replace(" ", "") in (found.replace(" ", ""), found.replace(" ", "").removeprefix("CN=")),
         f"was issued by {wanted}",
         found,
     )

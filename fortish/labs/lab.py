@@ -71,7 +71,7 @@ class World:
     responder: Policy = field(default_factory=Policy)
     later: Later | None = None
     files: Mapping[str, str] = field(default_factory=dict)
-    authorities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    authorities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     certificate_names: tuple[str, ...] = ("testrfc7030.com",)
 
@@ -243,9 +243,9 @@ def _texts(where: str, value: object) -> dict[str, str]:
     return dict(table(where, value))
 
 
-def _authorities(where: str, value: object) -> dict[str, dict[str, str]]:
+def _authorities(where: str, value: object) -> dict[str, dict[str, Any]]:
     return {
-        name: fields(f"{where}.{name}", it, {"common-name": _TEXT, "made": _time})
+        name: fields(f"{where}.{name}", it, {"common-name": _TEXT, "made": _time, "same-key": _FLAG})
         for name, it in table(where, value).items()
     }
 

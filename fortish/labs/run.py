@@ -8,7 +8,7 @@ import shutil
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from fortish.errors import UsageError
 from fortish.labs import progress as kept
@@ -21,8 +21,17 @@ MINUTE = 3600.0  # how many seconds a minute of idle time lasts: nobody is throw
 NEWS_ROWS = 3
 
 
-async def start(lab: Lab, home: Path, *, say: Callable[[str], object], assist: bool, history: Path | None) -> int:
-    """Let somebody work at a lab until they leave; it goes on where it was left. Raises `UsageError`."""
+async def start(
+    lab: Lab,
+    home: Path,
+    *,
+    say: Callable[[str], object],
+    **terminal: Any,
+) -> int:
+    """Let somebody work at a lab until they leave; it goes on where it was left. Raises `UsageError`.
+
+    `terminal` is what the shell is given: `assist`, `history`, `input`, `output`.
+    """
     place = home / lab.name
     again = True
     while again:
@@ -34,7 +43,7 @@ async def start(lab: Lab, home: Path, *, say: Callable[[str], object], assist: b
             write(home / LAST, str(lab.folder))
             desk = Desk(stage, before or kept.fresh(lab))
             say(opening(lab, desk.progress))
-            await interact(stage.runtime, stage.session, history=history, assist=assist, minute=MINUTE, watcher=desk)
+            await interact(stage.runtime, stage.session, minute=MINUTE, watcher=desk, **terminal)
             desk.leave()
         finally:
             await stage.runtime.close()
@@ -50,16 +59,17 @@ def opening(lab: Lab, progress: Progress) -> str:
     """What is told before the prompt: the story and the tasks."""
     rows = ["", lab.title, "=" * len(lab.title), "", _wrapped(lab.story, ""), ""]
     for number, (task, row) in enumerate(zip(lab.tasks, progress["tasks"], strict=True), 1):
-        rows.append(_wrapped(f"{'x' if row['done'] else ' '} {number}. {task.text}", "     "))
+        rows.append(_wrapped(task.text, "     ", f"{'x' if row['done'] else ' '} {number}. "))
     rows += ["", "In another terminal: fortish lab status, check, hint. Leave with exit; start again to go on.", "", ""]
     return "\n".join(rows)
 
 
-def _wrapped(text: str, indent: str) -> str:
+def _wrapped(text: str, indent: str, first: str = "") -> str:
     width = min(100, shutil.get_terminal_size().columns - 1)
     paragraphs = [" ".join(block.split()) for block in text.split("\n\n")]
     return "\n\n".join(
-        textwrap.fill(block, max(20, width), subsequent_indent=indent, break_on_hyphens=False) for block in paragraphs
+        textwrap.fill(block, max(20, width), initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
+        for block in paragraphs
     )
 
 

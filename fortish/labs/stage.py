@@ -119,7 +119,7 @@ async def prepare(lab: Lab, folder: Path, *, live: bool, clock: str | None = Non
 async def _prepared(lab: Lab, folder: Path, live: bool, clock: str | None, known: Any) -> Stage:
     world = lab.world
     responder = _responder(lab, folder, live)
-    _put_files(lab, folder / "files")
+    _put_files(lab, folder / "files", responder.authority)
     (folder / labs.START).write_text(lab.text(labs.START), "utf-8")
     runtime = boot(
         Options(
@@ -190,7 +190,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromtimestamp(parse_time(text), UTC)
 
 
-def _put_files(lab: Lab, folder: Path) -> None:
+def _put_files(lab: Lab, folder: Path, authority: Authority) -> None:
     """What the file server has: the lab's own files, and the certificates of further CAs."""
     folder.mkdir(mode=0o700, exist_ok=True)
     for name, content in lab.extra_files().items():
@@ -198,8 +198,13 @@ def _put_files(lab: Lab, folder: Path) -> None:
             (folder / name).write_bytes(content)
     for name, about in lab.world.authorities.items():
         if not (folder / f"{name}.pem").exists():
-            other = Authority.fresh(_moment(about.get("made", lab.world.clock)), about.get("common_name", name))
-            (folder / f"{name}.pem").write_text(f"{pem.pem(other.certificate)}\n", "utf-8")
+            other = Authority.fresh(
+                _moment(about.get("made", lab.world.clock)), about.get("common_name", name)
+            ).certificate
+            if about.get("same_key"):  # the EST server's own CA, as it was certified before
+                dates = other.not_valid_before_utc, other.not_valid_after_utc
+                other = authority.vouch(authority.certificate, dates)
+            (folder / f"{name}.pem").write_text(f"{pem.pem(other)}\n", "utf-8")
 
 
 async def _before(lab: Lab, folder: Path, runtime: Runtime, responder: Responder) -> None:

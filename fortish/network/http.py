@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import httpcore
@@ -86,13 +87,17 @@ class OneStream(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
+@cache
+def _unused() -> ssl.SSLContext:
+    """A context that is never used: without one httpcore would load the whole public bundle."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 async def perform(ask: Http) -> httpx.Response:
     """One request. Raises `LinkLost`, `PeerFault` (a body over the limit, or what is no HTTP)."""
     stream: Stream = ask.link.handle
     if stream.http is None:
-        # A context that is never used: without one httpcore would load the whole public bundle.
-        unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        stream.http = httpcore.AsyncConnectionPool(unused, max_connections=1, network_backend=OneStream(stream))
+        stream.http = httpcore.AsyncConnectionPool(_unused(), max_connections=1, network_backend=OneStream(stream))
     timeout = ask.link.peer.timeout
     started = time.monotonic()
     answer = _Answer()

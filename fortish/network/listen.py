@@ -68,13 +68,15 @@ async def listen(
     clock: Clock,
     client_certificate: Demand,
     source_of: Callable[[int], str] = lambda port: "",
+    answering: Answering = respond,
 ) -> Listener:
     """Serve `state` on `host` and `port` (0: any that is free), with a certificate for `names` and the time of `clock`.
 
     `clock` counts seconds since 1970. With "required" nobody is served who shows no certificate of the authority.
     `source_of` may know a better address of a visitor, by the port it comes from: an embedded world's own.
     Whoever asks for TLS-SRP has it on the same port, unless a certificate is required, which it cannot show, or
-    `fortish[srp]` is not installed. Raises OSError where the address cannot be had.
+    `fortish[srp]` is not installed. `answering` may stand in for `respond`, to fail now and then.
+    Raises OSError where the address cannot be had.
     """
     entrance = _Entrance(state, Identity(state, tuple(names), clock, client_certificate == "required"))
     connections: set[asyncio.Task[None]] = set()
@@ -85,7 +87,7 @@ async def listen(
         connections.add(task)
         task.add_done_callback(connections.discard)
         with contextlib.suppress(asyncio.CancelledError):  # Python 3.11's streams would print it
-            await _served(entrance, clock, reader, writer, source_of)
+            await _served(entrance, clock, reader, writer, source_of, answering)
 
     server = await asyncio.start_server(serve, host, port, backlog=256)
     bound: int = server.sockets[0].getsockname()[1]
@@ -100,13 +102,14 @@ async def _served(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     source_of: Callable[[int], str],
+    answering: Answering,
 ) -> None:
     """One client from its first octet to its last; ConnectionError, ssl.SSLError and TimeoutError are all OSErrors."""
     try:
         with contextlib.suppress(OSError):
             stream, visitor = await entrance.admit(reader, writer)
             port = writer.get_extra_info("peername")[1]
-            await Connection(entrance.state, clock, stream, lambda: source_of(port)).run(visitor)
+            await Connection(entrance.state, clock, stream, lambda: source_of(port), answering).run(visitor)
     finally:
         writer.transport.abort()
 

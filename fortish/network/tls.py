@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from fortish.errors import LinkLost
 from fortish.messages import Text
@@ -34,8 +35,11 @@ async def dial(peer: Peer, address: str, port: int, now: float) -> Link:
     """
     if peer.srp is not None:
         return await _srp(peer, address, port)
-    context = _context(peer)
-    if peer.credential is not None:
+    asked = peer.trust, peer.highest, peer.provisional, os.environ.get("SSLKEYLOGFILE")
+    if peer.credential is None:
+        context = _shared(*asked)
+    else:  # one of its own, since a key goes into it
+        context = _context(*asked)
         _load(context, peer.credential)
     with spelled(peer):
         async with asyncio.timeout(peer.timeout):
@@ -133,16 +137,15 @@ def _authorised(peer: Peer, stream: TlsStream, now: float) -> Link:
     return Link(peer, ders, version, unique, stream)
 
 
-def _context(peer: Peer) -> ssl.SSLContext:
-    """What the peer allows. RFC 5280's stricter checks (VERIFY_X509_STRICT) stay off: many a lab's CA fails them."""
-    trust: Trust = peer.trust
+def _context(trust: Trust, highest: str, provisional: bool, keylog: str | None) -> ssl.SSLContext:
+    """What a peer allows. RFC 5280's stricter checks (VERIFY_X509_STRICT) stay off: many a lab's CA fails them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if peer.highest:
-        context.maximum_version = HIGHEST[peer.highest]
+    if highest:
+        context.maximum_version = HIGHEST[highest]
     context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
-    if peer.provisional:
+    if provisional:
         context.verify_mode = ssl.CERT_NONE
         return context
     if trust.partial:
@@ -153,9 +156,13 @@ def _context(peer: Peer) -> ssl.SSLContext:
         import certifi
 
         context.load_verify_locations(cafile=certifi.where())
-    if keylog := os.environ.get("SSLKEYLOGFILE"):
+    if keylog:
         context.keylog_filename = keylog
     return context
+
+
+# The public bundle takes longer to read than the rest of an enrollment; a context without a key can serve many.
+_shared = lru_cache(maxsize=16)(_context)
 
 
 def _load(context: ssl.SSLContext, credential: Credential) -> None:

@@ -17,6 +17,7 @@ from fortish.box import INTERFACE
 from fortish.cmdb.store import GLOBAL
 from fortish.errors import LinkLost, PeerFault
 from fortish.messages import Text
+from fortish.network.timing import Stopwatch
 from fortish.network.tls import is_address
 from fortish.steps import (
     Dial,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     import httpx
 
     from fortish.box import Box
-    from fortish.network.capture import Capture
+    from fortish.network.capture import Keeper
     from fortish.network.listen import Listener
     from fortish.network.tftp import Folder, Server
     from fortish.responder.state import Responder
@@ -55,7 +56,9 @@ class RealNetwork:
 
     def __init__(self, box: Box) -> None:
         self.box = box
-        self.capture: Capture | None = None
+        self.capture: Keeper | None = None
+        self._opened: dict[int, tuple[int, float]] = {}  # by link: its number, how long opening it took
+        self._dials = 0
 
     async def resolve(self, host: str) -> str:
         """A name's IPv4 address. Raises `LinkLost`."""
@@ -69,7 +72,7 @@ class RealNetwork:
         """Carry out one request. Raises `LinkLost`, `PeerFault`."""
         match request:
             case Dial(peer):
-                return await self.dial(peer)
+                return await self._open(peer)
             case Http():
                 return await self.http(request)
             case HttpGet() | HttpPost():
@@ -91,19 +94,40 @@ class RealNetwork:
                 address, port = await self.tftp(server)
                 return await tftp.put(address, port, name, content)
 
+    async def _open(self, peer: Peer) -> Link:
+        """Connect, and note how long it took; what did not come about is kept where exchanges are."""
+        watch = Stopwatch(self.box.clock.now())
+        self._dials += 1
+        try:
+            link = await self.dial(peer)
+        except (LinkLost, PeerFault) as fault:
+            if self.capture is not None:
+                from fortish.network.exchanged import not_connected
+
+                self.capture.keep(not_connected(peer, fault.reason, watch.timing(self._dials, 0.0)))
+            raise
+        self._opened[id(link.handle)] = self._dials, watch.took()
+        return link
+
     async def http(self, request: Http) -> httpx.Response:
         """One HTTP request on its link; kept where exchanges are."""
         from fortish.network import http
 
+        watch = Stopwatch(self.box.clock.now())
         try:
             response = await http.perform(request)
         except (LinkLost, PeerFault) as fault:
-            if self.capture is not None:
-                self.capture.keep(request, None, fault.reason)
+            self._keep(request, None, fault.reason, watch)
             raise
-        if self.capture is not None:
-            self.capture.keep(request, response)
+        self._keep(request, response, "", watch)
         return response
+
+    def _keep(self, request: Http, response: httpx.Response | None, fault: str, watch: Stopwatch) -> None:
+        if self.capture is not None:
+            from fortish.network.exchanged import exchanged
+
+            timing = watch.timing(*self._opened.get(id(request.link.handle), (0, 0.0)))
+            self.capture.keep(exchanged(request, response, fault, timing))
 
     async def dial(self, peer: Peer) -> Link:
         """Connect to a host of the real network."""
@@ -146,6 +170,7 @@ class RealNetwork:
         """Close a link."""
         from fortish.network import http
 
+        self._opened.pop(id(link.handle), None)
         if link.handle.http is not None:
             await link.handle.http.aclose()
         await link.handle.close(http.GOODBYE)

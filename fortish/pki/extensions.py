@@ -49,6 +49,15 @@ def printed_extensions(certificate: x509.Certificate) -> list[PrintedExtension]:
     ]
 
 
+def requested_extensions(request: x509.CertificateSigningRequest) -> list[PrintedExtension]:
+    """The extensions that a request asks for, in its order. Raises ValueError where they cannot be read."""
+    return [
+        PrintedExtension(EXTENSIONS.get(raw.oid, raw.oid), raw.critical, tuple(_lines(raw, found.value)))
+        for found in request.extensions
+        for raw in [RawExtension(found.oid.dotted_string, found.critical, found.value.public_bytes())]
+    ]
+
+
 def upper_hex(octets: bytes) -> str:
     """`1A:DF:39`: octets as upper-case hex with colons."""
     return octets.hex(":").upper()

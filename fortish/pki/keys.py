@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PrivateFormat,
     PublicFormat,
+    load_der_private_key,
     load_pem_private_key,
 )
 
@@ -105,9 +106,33 @@ def load_private(pem: str, password: str) -> PrivateKey:
         raise KeyUnreadable("the private key is encrypted and no password was given") from None
     except (ValueError, UnsupportedAlgorithm):
         raise KeyUnreadable("the private key cannot be read: malformed, or the password is wrong") from None
+    return _kept(key)
+
+
+def load_der(data: bytes) -> PrivateKey:
+    """The key in clear DER: PKCS #8 (RFC 5958), PKCS #1 or SEC1. Raises KeyUnreadable."""
+    try:
+        key = load_der_private_key(data, None)
+    except TypeError:
+        raise KeyUnreadable("the private key is encrypted") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyUnreadable("the private key cannot be read: malformed") from None
+    return _kept(key)
+
+
+def _kept(key: object) -> PrivateKey:
     if not isinstance(key, _KINDS):
         raise KeyUnreadable("a private key of a kind that cannot sign a request")
     return key
+
+
+def kind_of(key: PrivateKey) -> str:
+    """What kind of key it is, in the words of `ALGORITHMS`: rsa-2048, ec-secp256r1, ed25519."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return f"ec-{key.curve.name}"
+    if isinstance(key, rsa.RSAPrivateKey | dsa.DSAPrivateKey):
+        return f"{'rsa' if isinstance(key, rsa.RSAPrivateKey) else 'dsa'}-{key.key_size}"
+    return "ed25519" if isinstance(key, ed25519.Ed25519PrivateKey) else "ed448"
 
 
 def spki(thing: Any) -> bytes:

@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from fortish.pki.certificates import extension, serial_number
+from fortish.pki.crl import issuer
 from fortish.pki.extensions import printed_extensions, upper_hex
 from fortish.pki.faults import CertificateUnreadable
 from fortish.pki.names import spaced, tight
@@ -85,7 +86,7 @@ def crl_rows(crl: x509.CertificateRevocationList) -> list[tuple[str, str]]:
     """The same of a revocation list."""
     until = crl.next_update_utc
     return [
-        ("Issuer:", spaced(crl.issuer)),
+        ("Issuer:", spaced(issuer(crl))),
         ("Last update:", _time(crl.last_update_utc)),
         ("Next update:", _time(until) if until is not None else "none"),
         ("Fingerprint:", upper_hex(crl.fingerprint(_HASHES["md5"]()))),

@@ -52,6 +52,7 @@ _BAD_ALG, _BAD_CHECK, _BAD_REQUEST, _BAD_CERT_ID = "0", "1", "2", "4"
 _MOST_WAITING: Final = 1000
 _LONGEST_ID: Final = 128  # characters of a transaction's
 _LONGEST_NONCE: Final = 64  # octets
+_ISSUED_WRONG: Final = ("untrusted-issuer", "wrong-key")  # what goes wrong with the certificate itself
 _OTHERS_NONCE: Final = bytes(16)
 
 
@@ -259,7 +260,7 @@ def _issued(call: _Call, received: _Message, asked: ScepWaiting) -> x509.Certifi
             raise Refused(202, "pending on purpose")
         if label.approval == "manual":
             approved(call.state, asked.wanted, asked.segment, "", call.now)
-        spoilt = FAULTS["wrong-key"] if call.fault == "wrong-key" else NO_FAULT
+        spoilt = FAULTS[call.fault] if call.fault in _ISSUED_WRONG else NO_FAULT
         certificate = issue(call.state, asked.wanted, Terms(label, spoilt, call.now))
     except Refused as refused:
         if refused.status != 202:

@@ -18,6 +18,7 @@ SCEP_FAULTS: Final[Mapping[str, str]] = MappingProxyType(
         "stranger": "an answer signed by somebody of whom nobody knows",
         "transaction": "an answer for another transaction",
         "unsigned": "an answer without a signature",
+        "untrusted-issuer": "a CA of the right name and another key",
         "wrong-key": "a certificate for another key",
     }
 )

@@ -154,7 +154,8 @@ REFUSED = [
      "invalid unsigned integer value: unexist"),
     ("system global", None, "set hostname " + "x" * 36, -1,
      "string value is too long. the size is 36, the limit is 35"),
-    ("system global", None, "set private-data-encryption enable", -61, "fortish does not support private-data-encryption enable."),
+    ("system global", None, "set private-data-encryption enable", -61,
+     "fortish does not support private-data-encryption enable."),
 ]  # fmt: skip
 
 

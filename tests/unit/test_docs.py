@@ -72,3 +72,14 @@ def test_every_row_of_the_guide_names_a_proof_or_says_none() -> None:
     for row in rows:
         last = row.rstrip(" |").rpartition(" | ")[2]
         assert last.strip() == "proof" or PROOF.search(last) or last.startswith("none"), row
+
+
+def test_every_row_of_the_rfcs_has_a_state_and_names_a_proof_of_what_is_done() -> None:
+    lines = (ROOT / "docs" / "est.md").read_text("utf-8").splitlines()
+    rows = [line for line in lines if re.search(r" \| (both|client|server) \| ", line)]
+    assert len(rows) > 50
+    for row in rows:
+        _, section, _, _, state, proof, _ = (cell.strip() for cell in row.split("|"))
+        assert re.fullmatch(r"(7030|8951|9908) [0-9.]+", section), row
+        assert re.fullmatch(r"(done|partly|not)(: .+)?", state), row
+        assert PROOF.search(proof) or (proof == "none" and state.startswith("not")), row

@@ -576,6 +576,44 @@ def test_triple_des_is_for_servers_that_know_nothing_newer() -> None:
         assert Server(box, context, frozenset(said)).cipher is cms.CIPHERS[name]
 
 
+def test_an_answer_that_is_another_kind_of_message_is_refused() -> None:
+    question = cms.sign(b"", attributes(MessageType.PKCS_REQ, "T1", b"n" * 16), signer().certificate, signer().key)
+    with pytest.raises(PeerFault, match="no CertRep"):
+        read_reply(question, "T1", b"n" * 16, [signer().certificate])
+
+
+def test_a_ca_certificate_that_is_named_must_be_shown() -> None:
+    box = box_with(responder())  # another CA of the same name
+    with pytest.raises(EnrollFault, match="does not show the CA certificate 'G_CA_Cert_1'"):
+        driven(scep_enroll(box, request_of(box, rsa_key(), ca_cert="G_CA_Cert_1")), server())
+    with pytest.raises(EnrollFault, match="no longer exists"):
+        driven(scep_enroll(box, request_of(box, rsa_key(), ca_cert="gone")), server())
+    box = box_with(server())
+    driven(scep_enroll(box, request_of(box, rsa_key(), ca_cert="G_CA_Cert_1")), server())
+    assert box.local("web") is not None
+
+
+@pytest.mark.parametrize("retained", [True, False])
+def test_a_renewal_keeps_the_key_if_it_shall(retained: bool) -> None:
+    from fortish.box import LOCAL
+    from fortish.cmdb.store import GLOBAL, Entry, Put
+    from fortish.scep.enroll import scep_renew
+
+    box = box_with(server())
+    driven(scep_enroll(box, request_of(box, rsa_key())), server())
+    entry = box.cmdb.entry(GLOBAL, LOCAL, "web")
+    assert entry is not None
+    values = {**entry.values, **({"private-key-retain": "enable"} if retained else {})}
+    box.cmdb.commit([Put(GLOBAL, LOCAL, "web", Entry(values))])
+    driven(scep_renew(box, "web"), server())
+    after = box.local("web")
+    assert after is not None
+    assert after["certificate"] != values["certificate"]
+    assert (after["private-key"] == values["private-key"]) is retained
+    key = keys.load_private(after["private-key"], after["password"])
+    assert keys.same_key(x509.load_pem_x509_certificate(after["certificate"].encode()), key)
+
+
 def test_a_fingerprint_may_be_of_three_kinds_and_any_spelling() -> None:
     certificate = server().authority.certificate
     for kind in (hashes.MD5(), hashes.SHA1(), hashes.SHA256()):

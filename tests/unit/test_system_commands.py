@@ -211,7 +211,7 @@ def test_a_host_that_lets_nobody_trace_says_so_in_one_sentence(session: Session)
 
 
 def test_enter_offers_the_vdoms(session: Session) -> None:
-    assert layout(candidates(session, "execute enter "))[0].startswith("<name>    vdom name")
+    assert layout(candidates(session, "execute enter ")) == ["<name>    vdom name", "root"]
     assert completions(session, "execute enter ") == ["root"]
 
 

@@ -1,0 +1,39 @@
+"""A page of what is played in a runtime: what is collected meanwhile, and written at the end, however it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fortish.box import Box
+from fortish.drive import Runtime
+from fortish.errors import StorageFault
+from fortish.network.capture import Recorder
+from fortish.network.world import RealNetwork
+from fortish.report.page import check, report, save
+from fortish.report.turns import About, Collector
+
+
+@contextmanager
+def reported(runtime: Runtime, path: Path) -> Iterator[Collector]:
+    """Collect until the end, then write the page. Raises `UsageError`; at once, if it could not be written there."""
+    check(path)
+    box, recorder, start, began = runtime.box, Recorder(), runtime.box.clock.now(), time.time()
+    if isinstance(runtime.network, RealNetwork):
+        runtime.network.capture = recorder = Recorder(runtime.network.capture)
+    collector = Collector(box.clock.now)
+    try:
+        yield collector
+    except StorageFault as fault:
+        collector.fault(fault.reason)
+        raise
+    finally:
+        about = About(box.hostname, firmware(box), start, began)
+        save(path, report(collector.rows, recorder.kept, None, f"What happened on {box.hostname}", about))
+
+
+def firmware(box: Box) -> str:
+    """What is emulated, in words."""
+    return f"{box.firmware.product} {box.firmware.version} ({box.firmware.model})"
