@@ -290,7 +290,8 @@ async def _played(
     write: Callable[[str], object] = _nothing if given.quiet else sys.stdout.write
     player = Player(runtime, session, write, given.yes, given.stop_on_error, store=runtime.store, onlooker=onlooker)
     try:
-        with _progress(given.progress, sum(len(lines) for _, _, lines in sources)) as advance:
+        count = sum(len(lines) for _, _, lines in sources)
+        with _progress(given.progress or _long(count, quiet=given.quiet), count) as advance:
             for player.file, text, lines in sources:
                 with restoring(runtime.box, text):
                     await player.play(lines, advance)
@@ -331,6 +332,14 @@ def _texts(names: Sequence[str]) -> list[tuple[str, str]]:
             print(f"{name}:{number}: warning: this comment would be a command: {line}", file=sys.stderr)
         texts.append((name, text))
     return texts
+
+
+LONG = 5000  # lines of input from which on a bar is shown unasked, where it disturbs nothing
+
+
+def _long(count: int, *, quiet: bool) -> bool:
+    """Whether a replay takes long, with a terminal for the bar that the session itself is not printed on."""
+    return count >= LONG and sys.stderr.isatty() and (quiet or not sys.stdout.isatty())
 
 
 class _progress:  # noqa: N801 - used as a function

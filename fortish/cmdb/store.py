@@ -210,7 +210,9 @@ class Cmdb:
 
     def users(self, scope: str, path: PathWords, key: str) -> set[User]:
         """Who names this entry of this scope."""
-        for other in self.schema.paths():  # what nobody has looked into is in no index yet, and the factory names things
+        for (
+            other
+        ) in self.schema.paths():  # what nobody has looked into is in no index yet, and the factory names things
             if (table := self.schema.table(other)) is not None and table.factory:
                 for place in {self.scope_of(table, place) for place in (GLOBAL, *self.vdoms())}:
                     self.rows(place, other)

@@ -43,7 +43,7 @@ class Digest:
         """The Authorization header for one request; `target` is the path with its query (RFC 7616 section 3.4)."""
         self.count += 1
         digest, times = ALGORITHMS[self.algorithm.upper()], f"{self.count:08x}"
-        secret = digest(f"{user}:{self.realm}:{password}".encode())
+        secret = digest(f"{user}:{self.realm}:{password}".encode("utf-8", "surrogateescape"))
         if self.algorithm.upper().endswith("-SESS"):
             secret = digest(f"{secret}:{self.nonce}:{self.cnonce}".encode())
         asked = digest(f"{method}:{target}".encode())

@@ -51,7 +51,7 @@ def request(method: str, url: str, body: str = "", authorization: str = "") -> h
     if method == "POST":
         headers["Content-Type"] = "application/pkcs10"
         headers["Content-Transfer-Encoding"] = "base64"
-    encoded = {name.encode(): value.encode() for name, value in headers.items()}  # a realm may be in any script
+    encoded = {name.encode(): value.encode("utf-8", "surrogateescape") for name, value in headers.items()}  # any script
     return httpx.Request(method, url, headers=encoded, content=body.encode() if method == "POST" else None)
 
 

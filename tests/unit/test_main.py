@@ -193,3 +193,18 @@ def test_the_firmwares_are_listed(capsys: Capture) -> None:
 def test_the_last_example_of_the_demonstration_plays_without_failures(capsys: Capture) -> None:
     assert main(["demo", "3"]) == 0
     assert "Certificate 'est-test101' already exists" in capsys.readouterr().out
+
+
+def test_a_bar_is_shown_unasked_only_for_long_input_and_where_it_disturbs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from fortish import main as module
+
+    monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(module.sys.stdout, "isatty", lambda: True)
+    assert module._long(module.LONG, quiet=True) and not module._long(module.LONG - 1, quiet=True)
+    assert not module._long(module.LONG, quiet=False)
+    monkeypatch.setattr(module.sys.stdout, "isatty", lambda: False)
+    assert module._long(module.LONG, quiet=False)
+    monkeypatch.setattr(module.sys.stderr, "isatty", lambda: False)
+    assert not module._long(module.LONG, quiet=True)
