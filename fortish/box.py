@@ -127,7 +127,7 @@ class Box:
 
     `failed_logins` are the names that failed to log in: how often in a row, and when last (box time). `keep` stores what
     the box remembers beside its configuration, where it has a place for it. It raises `StorageFault`.
-    `booted` is box time; `config_errors` are the lines of a backup that were not understood; `unsaved_since` is when the
+    `booted` is box time; `logouts` counts how often everybody was logged out; `config_errors` are the lines of a backup that were not understood; `unsaved_since` is when the
     first change was made that is not saved (`cfg-save`), `warned` whether everybody knows that it is about to be undone.
     """
 
@@ -143,6 +143,7 @@ class Box:
     revisions: dict[int, Revision] = field(default_factory=dict)
     keep: Callable[[], None] = lambda: None
     booted: float = 0.0
+    logouts: int = 0
     config_errors: list[str] = field(default_factory=list)
     unsaved_since: float | None = None
     warned: bool = False
@@ -178,6 +179,7 @@ class Box:
         self.failed_logins.clear()
         self.config_errors.clear()
         self.booted = self.clock.now()
+        self.logouts += 1
 
     def log(self, event: int, **fields: str) -> None:
         """Write an event."""

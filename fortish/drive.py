@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from fortish.box import Box
 from fortish.clock import Clock
 from fortish.commands import DebugSwitch
 from fortish.errors import FortishError, Interrupted, LinkLost, StorageFault
+from fortish.messages import Text
 from fortish.steps import Announce, Ask, Compute, Exchange, Flow, Kind, Link, Request, Say, Step, Trace, Wait
 
 
@@ -119,7 +121,17 @@ class Runtime:
             self.wake.clear()
             await self.clock.until(self.clock.now() + 3600 if job is None else job.due, self.wake)
             if job is not None and not self.wake.is_set():
-                await drive(jobs.flow(self.box, job), self)
+                await self._do(job)
+
+    async def _do(self, job: jobs.Job) -> None:
+        """One job. One that breaks is a bug: it is told, and the others go on."""
+        try:
+            await drive(jobs.flow(self.box, job), self)
+        except Exception as error:
+            if os.environ.get("FORTISH_TRACEBACK") or not jobs.postpone(self.box, job):
+                raise
+            for console in self.consoles:
+                console.trace(Text.JOB_BROKE(kind=job.kind, name=job.name, error=type(error).__name__))
 
     def changed(self) -> None:
         """Something that background work depends on may have changed: the configuration, the clock."""

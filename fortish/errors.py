@@ -50,7 +50,7 @@ class PeerFault(FortishError):
 
 
 class Deferred(PeerFault):
-    """The peer asks to come back in `seconds` (202 or 503 with Retry-After): nothing is decided yet."""
+    """The peer asks to come back in `seconds` (202, 429 or 503 with Retry-After): nothing is decided yet."""
 
     def __init__(self, reason: str, seconds: float) -> None:
         super().__init__(reason)

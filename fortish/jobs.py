@@ -175,6 +175,20 @@ def poll(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     box.pending.pop(kept, None)
 
 
+def postpone(box: Box, job: Job) -> bool:
+    """A job broke: it is tried again a day later. Whether it is one that can wait."""
+    kept, now = (job.scope, job.name), box.clock.now()
+    if job.kind == "poll" and kept in box.pending:
+        box.pending[kept].due = now + DAY
+    elif job.kind in ("renew", "warn"):
+        watch = box.watches.setdefault(kept, Watch(now))
+        watch.tried, watch.warned = (now, watch.warned) if job.kind == "renew" else (watch.tried, now)
+    else:
+        return False
+    box.enrolling.discard(kept)
+    return True
+
+
 def warn(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     """Write an event that a certificate will be renewed soon; once a day."""
     box.watches.setdefault((scope, name), Watch(box.clock.now())).warned = box.clock.now()

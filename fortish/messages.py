@@ -163,6 +163,8 @@ class Text(Enum):
     # EST on the console
     EST_FAILED            = O, "Certificate enrollment over EST failed: {reason}"
     EST_CA_FAILED         = O, "CA certificate import over EST failed: {reason}"
+    JOB_BROKE             = O, ("fortish: internal error in the background ({kind} of '{name}'): {error}; it is tried"
+                                " again in a day")
     EST_WAITS             = O, ("The EST server has not decided yet: it is asked again in {seconds} seconds, in the"
                                 " background.")
     EST_PENDING           = O, "A request for '{name}' waits for the EST server, which is asked in {seconds} seconds."

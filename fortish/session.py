@@ -65,6 +65,7 @@ class Session:
         self.options: dict[str, Any] = {}
         self.batch = Batch()
         self.alive, self.left = True, ""
+        self._logouts = self.box.logouts
         self.failure: CliError | None = None
         self._joiner = LineJoiner()
         self._depth = self._calls = 0
@@ -127,6 +128,10 @@ class Session:
         self.failure = None
         whole = self._joiner.feed(line)
         if whole is None:
+            return
+        if self._logouts != self.box.logouts:  # the box was restarted, or divided, by somebody else
+            yield Say(Text.LOGGED_OUT())
+            self.leave("logout")
             return
         try:
             if self.batch.lines is not None and self._gathered(whole.text):
@@ -215,6 +220,7 @@ class Session:
         if CLI in self.box.debug.levels and self.box.cmdb.generation != generation:
             yield from commits.trace(self.box, frame, command)
         if outcome.logout:
+            self.box.logouts += 1
             self.leave("logout")
 
     def _run(self, table: hooks.Table, words: c.Words) -> Flow:

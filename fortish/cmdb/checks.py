@@ -15,7 +15,7 @@ from fortish.cmdb import subnets
 from fortish.cmdb.addresses import is_mask
 from fortish.cmdb.schema import PathWords, Table, words
 from fortish.cmdb.secrets import Secret, seal
-from fortish.cmdb.store import GLOBAL, SINGLE, Change, Cmdb, Drop, Order, Put
+from fortish.cmdb.store import GLOBAL, SINGLE, Change, Cmdb, Drop, Entry, Order, Put
 from fortish.cmdb.subnets import INTERFACE, UNSET_PAIR
 from fortish.errors import CliError
 from fortish.messages import Text
@@ -29,6 +29,7 @@ class Saved(Protocol):
     vdom: str
     key: str
     values: dict[str, Any]
+    before: Entry | None
 
     def value(self, name: str) -> Any:
         """A value or its default."""
@@ -50,13 +51,34 @@ def local_certificate(entry: Saved) -> None:
     key = entry.value("private-key")
     if not key and entry.value("enroll-protocol") not in KEYLESS:
         raise _empty("private-key", -145)
-    if key and "ENCRYPTED" not in key:
+    if key and "ENCRYPTED" in key:
+        _follow_password(entry, key)
+    elif key:
         from fortish.pki import keys
 
         password = entry.value("password")
         if not isinstance(password, Secret) or not password.clear:
             password = entry.values["password"] = seal(random_password())
         entry.values["private-key"] = keys.encrypted_pem(keys.load_private(key, ""), password.clear or "")
+
+
+def _follow_password(entry: Saved, key: str) -> None:
+    """A key whose password was changed is encrypted anew, so that it can still be read."""
+    before = entry.before
+    old = before.values.get("password") if before is not None and before.values.get("private-key") == key else None
+    new = entry.values.get("password")
+    if not isinstance(old, Secret) or old.clear is None or old == new:
+        return
+    from fortish.pki import keys
+    from fortish.pki.faults import KeyUnreadable
+
+    try:
+        private = keys.load_private(key, old.clear)
+    except KeyUnreadable:
+        return  # it could not be read before either
+    if not isinstance(new, Secret) or not new.clear:
+        new = entry.values["password"] = seal(random_password())
+    entry.values["private-key"] = keys.encrypted_pem(private, new.clear or "")
 
 
 def _needs(name: str, code: int) -> Check:

@@ -50,6 +50,7 @@ class Working:
 
     def __init__(self, cmdb: Cmdb, table: Table, vdom: str, key: str, base: Entry | None) -> None:
         self.cmdb, self.table, self.vdom, self.key, self.base = cmdb, table, vdom, key, base
+        self.before = base  # what is stored, at the moment of saving
         self.values: dict[str, Any] = dict(base.values) if base else {}
         self.children: dict[str, ChildRows] = {}
         self.touched: set[str] = set()
@@ -129,6 +130,7 @@ class Working:
         """What to store, given the entry as it is now. Raises `CliError`."""
         if current is None and self.base is not None:
             raise messages.failed(-3, Text.NOT_IN_DATASOURCE())
+        self.before = current
         if current is not None and current is not self.base:
             self._rebase(current)
         checks.check(self)

@@ -30,7 +30,7 @@ LINKING = {
     "1.2.840.113549.1.9.16.2.58": "estIdentityLinking",  # RFC 7894 section 3.3
     "1.2.840.113549.1.9.7": "challengePassword",  # RFC 7030 section 3.5
 }
-LATER = frozenset({202, 503})  # statuses that mean "come back", where Retry-After says when
+LATER = frozenset({202, 429, 503})  # statuses that mean "come back", where Retry-After says when
 NONE_AVAILABLE = frozenset({204, 404, 501})  # csrattrs: the server has none, or does not do them (RFC 7030 4.5.2)
 
 

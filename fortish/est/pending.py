@@ -1,4 +1,4 @@
-"""Requests that wait for an EST server's decision (202 or 503 with Retry-After, RFC 7030 section 4.2.3).
+"""Requests that wait for an EST server's decision (202, 429 or 503 with Retry-After, RFC 7030 section 4.2.3).
 
 A request is kept as what it was made of: its key and its options. So it can be made anew, bound to a new session if
 need be, by a job that may run after a restart. It is asked again when the server said, with caps on each wait and all.

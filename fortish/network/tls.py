@@ -104,11 +104,14 @@ async def _tunnelled(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.S
     where = f"[{peer.host}]:{peer.port}" if ":" in peer.host else f"{peer.host}:{peer.port}"
     lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}", "User-Agent: fortish"]
     if user:
-        lines.append("Proxy-Authorization: Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())
+        lines.append(
+            "Proxy-Authorization: Basic "
+            + base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogateescape")).decode()
+        )
     writer.write("\r\n".join([*lines, "", ""]).encode())
     try:
         head = await reader.readuntil(b"\r\n\r\n")
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
         raise LinkLost("Proxy CONNECT aborted") from None
     status = head.split(None, 2)[1:2]
     if not head.startswith(b"HTTP/1.") or status != [b"200"]:
@@ -214,7 +217,8 @@ def _socket_words(error: OSError, peer: Peer, started: float) -> str:
     """A failed connection as libcurl spells it; a source address that is not the host's, in the host's words."""
     if "bind" in str(error).lower() or "assign requested address" in str(error):
         return f"bind failed with source address {peer.source}: {os.strerror(error.errno or 0)}"
-    return f"Failed to connect to {peer.host} port {peer.port} after {_elapsed(started)} ms: Couldn't connect to server"
+    host, port = (peer.host, peer.port) if peer.proxy is None else peer.proxy[:2]
+    return f"Failed to connect to {host} port {port} after {_elapsed(started)} ms: Couldn't connect to server"
 
 
 def is_address(host: str) -> bool:

@@ -169,7 +169,10 @@ def _keep(box: Box, request: Request, certificate: x509.Certificate, authorities
     if request.renews:
         if entry is None:
             raise EnrollFault(f"certificate '{context.name}' no longer exists")
-        same = keys.same_key(pem.certificate(entry.values["certificate"]), request.key)
+        held = entry.values.get("certificate")
+        same = bool(held) and keys.same_key(pem.certificate(held), request.key)
+        if not same:
+            key["password"] = seal(request.password)
         changed = Entry({**entry.values, **({} if same else key), "certificate": pem.pem(certificate)}, entry.children)
     elif entry is not None:
         raise EnrollFault(f"certificate '{context.name}' exists by now")
@@ -178,7 +181,9 @@ def _keep(box: Box, request: Request, certificate: x509.Certificate, authorities
         changed = Entry({**key, "certificate": pem.pem(certificate), **_stored(context)})
     changes = authority_changes(box, context, authorities.cas, learn=False)
     try:
-        box.cmdb.commit([*changes, Put(context.scope, LOCAL, context.name, changed)])
+        if not box.may_keep((context.scope, context.name)):
+            raise StorageFault("the box was restarted meanwhile, or its VDOM is gone")
+        box.cmdb.keep([*changes, Put(context.scope, LOCAL, context.name, changed)])
     except StorageFault as fault:
         raise EnrollFault(f"it could not be stored: {fault.reason}") from None
 

@@ -216,9 +216,8 @@ def test_reset_reaches_a_lab_that_runs(tmp_path: Path) -> None:
                 0,
             )
         )
-        while not (home / "lab" / "progress.json").exists() or '"finished": null' in (
-            home / "lab" / "progress.json"
-        ).read_text("utf-8"):
+        place = home / "lab" / "progress.json"
+        while not place.exists() or '"finished": null' in place.read_text("utf-8"):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
         assert kept.reset(home / "lab", read(folder))
         return (await told)[1]

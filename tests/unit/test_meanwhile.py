@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,12 @@ from types import MappingProxyType
 import pytest
 
 import fortish
-from fortish.box import CA, LOCAL
+from fortish.box import CA, LOCAL, Box
 from fortish.cmdb.store import GLOBAL, Entry, Put
+from fortish.debug import ConsoleDebug
 from fortish.est.context import EstContext
 from fortish.responder.faults import Fault
+from fortish.steps import Flow
 
 IMPORT = "execute vpn certificate ca import tftp estExampleCA.pem 192.0.2.10"
 ENROLL = (
@@ -201,3 +204,52 @@ def test_a_secret_does_not_show_where_a_program_prints_what_it_holds(box: fortis
     entry = box.cmdb.rows(GLOBAL, LOCAL)["n"]
     context = EstContext("n", "https://a", "a", 1, http_password="hush", password="hush", srp_password="hush")
     assert "estpwd" not in repr(entry) and "hush" not in repr(context)
+
+
+def test_a_password_that_is_changed_takes_its_key_along() -> None:
+    with fortish.Appliance(network="lab") as box:
+        session = box.session()
+        session.run("execute vpn certificate ca import tftp estExampleCA.pem 192.0.2.10")
+        session.run(ENROLL.format(name="p"))
+        assert session.run("config vpn certificate local\nedit p\nset password NewPassw0rd\nend") == ""
+        assert "match" in session.run("execute vpn certificate local verify p")
+        assert box.cmdb["vpn certificate local"]["p"]["password"] == "NewPassw0rd"
+        session.run("config vpn certificate local\nedit p\nunset password\nend")
+        assert "match" in session.run("execute vpn certificate local verify p")
+        assert "Done." in session.run("execute vpn certificate local generate est p", answers=["y"])
+
+
+def test_nobody_goes_on_in_a_session_from_before_a_restart() -> None:
+    with fortish.Appliance(network="none") as box:
+        one, two = box.session(), box.session()
+        one.run("config system global\nset alias before")
+        two.run("execute factoryreset", answers=["y"])
+        assert one.run("end") == "exit\n"
+        assert one.prompt.endswith(" # ") and "(" not in one.prompt
+        assert box.cmdb["system global"][""]["alias"] == ""
+
+
+def test_a_job_that_breaks_is_told_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fortish import jobs
+    from fortish.boot import Options, boot
+
+    def broken(box: Box, name: str, scope: str) -> Flow:
+        raise RuntimeError("a bug")
+        yield
+
+    monkeypatch.setitem(jobs.FLOWS, "renew", broken)
+    monkeypatch.delenv("FORTISH_TRACEBACK", raising=False)
+    runtime = boot(Options(network="none", frozen=True))
+    said: list[str] = []
+
+    class Console:
+        debug = ConsoleDebug()
+
+        def trace(self, line: str) -> None:
+            said.append(line)
+
+    runtime.consoles.append(Console())  # type: ignore[arg-type]
+    now = runtime.box.clock.now()
+    asyncio.run(runtime._do(jobs.Job("renew", "x", now)))
+    assert runtime.box.watches["global", "x"].tried == now
+    assert said and "internal error" in said[0] and "RuntimeError" in said[0]

@@ -440,6 +440,7 @@ def box_with(state: Responder) -> Box:
     from fortish.pki import pem
 
     box.cmdb.commit([Put(GLOBAL, CA, "G_CA_Cert_1", Entry({"ca": pem.pem(state.authority.certificate)}))])
+    box.enrolling.add(("global", "web"))  # what a command or a job does before
     return box
 
 

@@ -1,0 +1,115 @@
+"""A class: answers judged and written down, a home and a seed for each student, who is how far."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from lab_of import write_lab
+
+from fortish.labs import classroom
+from fortish.labs import progress as kept
+from fortish.labs.lab import read
+from fortish.labs.stage import write
+from fortish.main import main
+
+CHECK = 'kind = "config"\npath = "system global"\nattribute = "hostname"\nis = "{name}"'
+ANSWER = "config system global\nset hostname EDGE\nend\n"
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    return write_lab(
+        tmp_path / "lab",
+        check=CHECK,
+        keep='kind = "unchanged"\npath = "system console"',
+        seed='name = ["EDGE", "CORE", "LEAF", "SPINE"]',
+    )
+
+
+def answer(folder: Path, name: str, text: str) -> Path:
+    (folder / f"{name}.txt").write_text(text, "utf-8")
+    return folder / f"{name}.txt"
+
+
+def grade(*words: object) -> int:
+    return main(["lab", "grade", *map(str, words)])
+
+
+def test_the_exit_status_tells_whether_all_have_reached_all(lab: Path, tmp_path: Path) -> None:
+    good, bad = answer(tmp_path, "ann", ANSWER), answer(tmp_path, "bob", ANSWER.replace("EDGE", "EGDE"))
+    copy = answer(
+        tmp_path, "eve", "FGT # config system global\n\nFGT (global) # set hostname EDGE\n\nFGT (global) # end\n"
+    )
+    assert grade(lab, good, copy) == 0
+    assert grade(lab, good, bad) == 1
+    assert grade(lab, good, tmp_path / "nobody.txt") == 2
+    assert grade(tmp_path / "nowhere", good) == 2
+
+
+def test_what_must_stay_counts_even_if_it_is_mended(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detour = "config system console\nset output standard\nend\nconfig system console\nset output more\nend\n"
+    assert grade(lab, answer(tmp_path, "ann", ANSWER + detour)) == 1
+    assert "ann: kept: since line 6: system console is as at the beginning" in capsys.readouterr().out
+
+
+def test_the_reports_say_the_same(lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = [answer(tmp_path, "ann", ANSWER), answer(tmp_path, "=bob", "get system status\n")]
+    files = [tmp_path / f"class.{kind}" for kind in ("json", "xml", "csv")]
+    missing = tmp_path / "zoe.txt"
+    options = ("--json", files[0], "--junit", files[1], "--csv", files[2])
+    assert grade(lab, *answers, missing, *options) == 2
+    assert '=bob: one: system global hostname is "EDGE"; found: "FGT"' in capsys.readouterr().out
+    found = json.loads(files[0].read_text("utf-8"))["answers"]
+    assert [(one["student"], one["passed"]) for one in found] == [("ann", True), ("=bob", False), ("zoe", False)]
+    assert found[1]["tasks"][0]["findings"] == [
+        {"ok": False, "expected": 'system global hostname is "EDGE"', "actual": '"FGT"'}
+    ]
+    suites = ElementTree.parse(files[1]).getroot().findall("testsuite")
+    counts = [tuple(map(suite.get, ("name", "tests", "failures", "errors"))) for suite in suites]
+    assert counts == [("ann", "2", "0", "0"), ("=bob", "2", "1", "0"), ("zoe", "1", "0", "1")]
+    table = list(csv.DictReader(files[2].read_text("utf-8").splitlines()))
+    assert [(row["student"], row["one"], row["kept"]) for row in table] == [
+        ("ann", "1", "1"), ("'=bob", "0", "1"), ("zoe", "0", "0"),
+    ]  # fmt: skip
+
+
+def test_a_student_is_judged_by_their_own_seed(lab: Path, tmp_path: Path) -> None:
+    names = answer(tmp_path, "names", "ann\nbob # sits at the back\n\neve\n")
+    room = tmp_path / "room"
+    assert main(["lab", "class", str(names), "--dir", str(room), "--once"]) == 0
+    own = {name: read(lab, kept.seed_of(room / name)).chosen["name"] for name in ("ann", "bob", "eve")}
+    answers = [answer(tmp_path, name, ANSWER.replace("EDGE", host)) for name, host in own.items()]
+    assert grade(lab, *answers, "--class", room) == 0
+    assert grade(lab, *answers) == 1 or set(own.values()) == {"EDGE"}
+    assert grade(lab, answer(tmp_path, "ann", ANSWER.replace("EDGE", "nobody-has-it")), "--class", room) == 1
+
+
+def test_the_table_shows_who_is_how_far(lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names, room = answer(tmp_path, "names", "ann\nbob\n"), tmp_path / "room"
+    assert main(["lab", "class", str(names), "--dir", str(room), "--once"]) == 0
+    assert capsys.readouterr().out == (
+        "student  lab  tasks  each  at\nann      -                 not started\nbob      -                 not started\n"
+    )
+    progress = kept.fresh(read(lab))
+    progress["tasks"][0]["done"] = True
+    (room / "ann" / "lab").mkdir()
+    write(room / "ann" / "last", str(lab))
+    write(room / "ann" / "lab" / "progress.json", json.dumps(progress))
+    seed = (room / "ann" / "seed").read_text("utf-8")
+    assert main(["lab", "class", str(names), "--dir", str(room)]) == 0  # not a terminal: printed once
+    assert "ann      lab  1/1    x     done\n" in capsys.readouterr().out
+    assert (room / "ann" / "seed").read_text("utf-8") == seed
+    assert classroom.seed_for("Ann") == classroom.seed_for("ann") > 0
+
+
+@pytest.mark.parametrize("text", ["", "../up\n", "ann\nANN\n"])
+def test_a_list_that_cannot_be_used_is_told(text: str, tmp_path: Path) -> None:
+    names = answer(tmp_path, "names", text)
+    assert main(["lab", "class", str(names), "--dir", str(tmp_path / "room")]) == 2
+    assert not (tmp_path / "room").exists()
