@@ -74,6 +74,7 @@ class Text(Enum):
     DUPLICATE             = I, "duplicate entry exists: {key}"
     NOT_STORED            = O, "The configuration could not be stored: {reason}"
     REFUSED_VALUE         = O, "fortish does not support {name} {value}."
+    TO_TRANSPARENT        = D, "Changing to TP mode"
     # VDOMs
     CURRENT_VF            = D, "current vf={name}:{number}"
     NEW_VDOM_QUESTION     = D, ("The input VDOM name doesn't exist.\nDo you want to create a new VDOM?\n"

@@ -60,6 +60,7 @@ VIEWS = {"root": "all", "multi": "none", "global": "global", "vdoms": "none", "v
 # fmt: on
 
 
+SETTINGS = ("system", "settings")
 READS = ("diagnose", "execute", "get", "show")  # what `sudo` may carry
 
 # Inside a block that is kept as text every configuration verb is.
@@ -401,8 +402,10 @@ class Editor:
             self.frames.pop()
         if frame.table.path == SYSTEM_GLOBAL and (question := vdoms.switched(self, frame)) is not None:
             return question
+        before = self.cmdb.value(frame.scope, SETTINGS, SINGLE, "opmode") if frame.table.path == SETTINGS else ""
         self._save(frame)
-        return DONE
+        after = self.cmdb.value(frame.scope, SETTINGS, SINGLE, "opmode") if before else ""
+        return Outcome(("", Text.TO_TRANSPARENT())) if before != after == "transparent" else DONE
 
     def abort(self, command: c.Abort) -> Outcome:
         """Leave the innermost `config`; what `next` saved stays."""

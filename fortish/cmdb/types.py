@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from fortish import messages
 from fortish.cmdb import addresses
-from fortish.cmdb.addresses import one
+from fortish.cmdb.addresses import one, refuse
 from fortish.cmdb.schema import Attribute, PathWords
 from fortish.cmdb.secrets import Secret, seal, unseal
 from fortish.errors import CliError
@@ -21,6 +21,7 @@ from fortish.messages import Text
 from fortish.parse import number, quote
 
 XSS = frozenset("<>()#'\"")
+HOST_NAME = re.compile(r"[A-Za-z0-9_-]+")
 # Free text may hold these; names may not. The box's own list of exceptions is not published.
 FREE_TEXT = frozenset({"comments", "comment", "description", "buffer", "alias", "command"})
 
@@ -54,6 +55,8 @@ def read_string(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> A
     for word in words if attribute.multiple else (one(attribute, words),):
         if attribute.size and len(word) > attribute.size:
             raise too_long(word, attribute.size)
+        if attribute.name == "hostname" and not HOST_NAME.fullmatch(word):
+            raise refuse(attribute, word, -257)
         if attribute.name not in FREE_TEXT and attribute.type == "string" and not XSS.isdisjoint(word):
             raise messages.value_error(word, -173, Text.XSS())
     return _unique(words) if attribute.multiple else words[0]

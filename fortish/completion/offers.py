@@ -64,15 +64,21 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Words of one kind, and what makes a candidate of one. `bare` words may not be quoted."""
+    """Words of one kind, and what makes a candidate of one. `bare` words may not be quoted.
+
+    `unasked` words are offered only to who has begun one.
+    """
 
     words: Collection[str]
     shown: Callable[[str], Candidate]
     literal: bool = True
     bare: bool = False
+    unasked: frozenset[str] = frozenset()
 
     def fitting(self, start: str) -> Offer:
         """Those that begin with what was typed. What stands for a value always fits."""
+        if not start and self.unasked:
+            return Offer(tuple(word for word in self.words if word not in self.unasked), self.shown, bare=self.bare)
         if not self.literal or not start:
             return self
         if self.bare and isinstance(start, Quoted):
@@ -135,9 +141,9 @@ def words(names: Collection[str], help_: Callable[[str], str]) -> Offer:
     return Offer(names, lambda word: Candidate(word, help_(word)))
 
 
-def verbs(helps: Mapping[str, messages.Text]) -> Offer:
+def verbs(helps: Mapping[str, messages.Text], unasked: frozenset[str] = frozenset()) -> Offer:
     """Words of the grammar with their help."""
-    return Offer(tuple(helps), lambda word: Candidate(word, helps[word]()), bare=True)
+    return Offer(tuple(helps), lambda word: Candidate(word, helps[word]()), bare=True, unasked=unasked)
 
 
 def keywords(*names: str) -> Offer:

@@ -64,13 +64,24 @@ def following(session: Administrator, typed: Words) -> Next:
     return Next((*found.offers, verbs({_PIPE: Text.HELP_PIPE})), True, found.again) if found.enter else found
 
 
+# Taken, and not listed: `quit` stands in no list of a real box, `exit` leaves at the root prompts only.
+UNLISTED = frozenset({"quit"})
+ROOTS = frozenset({"confined", "multi", "root"})
+
+
+def _unlisted(session: Administrator) -> frozenset[str]:
+    """The verbs that are taken here, and not listed unasked."""
+    at_root = session.editor.place_kind in ROOTS and not session.editor.frames
+    return UNLISTED if at_root else UNLISTED | {"exit"}
+
+
 def is_piped(session: Administrator, word: str) -> bool:
     """Whether a first word is a verb whose output can be filtered. Raises `CliError`."""
     return keyword(word, session.editor.legal) in PIPED
 
 
 def _verbs(session: Administrator, names: Words) -> Next:
-    return Next((verbs({verb: VERBS[verb] for verb in names if _allowed(session, verb)}),))
+    return Next((verbs({verb: VERBS[verb] for verb in names if _allowed(session, verb)}, _unlisted(session)),))
 
 
 def _allowed_verb(session: Administrator, typed: str, verb: str) -> str:

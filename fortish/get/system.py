@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 from fortish.box import INTERFACE, Box
+from fortish.cmdb.editor import SETTINGS
 from fortish.cmdb.schema import Level
 from fortish.cmdb.store import GLOBAL, SINGLE, VDOM, Cmdb
 from fortish.commands import Arguments, Here
@@ -26,17 +27,18 @@ def status(here: Here, arguments: Arguments) -> Flow:
     box: Box = here.box
     firmware = box.firmware
     now = time.gmtime(box.clock.now())
-    vdoms = box.cmdb.schema.table(VDOM)
+    vdoms, names = box.cmdb.schema.table(VDOM), box.cmdb.vdoms()
+    transparent = {name for name in names if box.cmdb.value(name, SETTINGS, SINGLE, "opmode") == "transparent"}
     rows = {
         "Version": f"{firmware.model} {firmware.version},build{firmware.build:04d},{firmware.date} (GA.M)",
         **_release(box),
         "Serial-Number": firmware.serial,
         "Log hard disk": "Not available",
         "Hostname": box.hostname,
-        "Operation Mode": "NAT",
+        "Operation Mode": "Transparent" if here.vdom in transparent else "NAT",
         "Current virtual domain": here.vdom,
         "Max number of virtual domains": str(vdoms.maximum if vdoms is not None else 1),
-        "Virtual domains status": f"{len(box.cmdb.vdoms())} in NAT mode, 0 in TP mode",
+        "Virtual domains status": f"{len(names) - len(transparent)} in NAT mode, {len(transparent)} in TP mode",
         "Virtual domain configuration": "multiple" if box.cmdb.multi else "disable",
         "FIPS-CC mode": "disable",
         "Current HA mode": "standalone",

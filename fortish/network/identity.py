@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from fortish.network.tls import NO_CHECK_TIME, pem_file
+from fortish.network.tls import NO_CHECK_TIME, allow_small_keys, pem_file
 from fortish.pki.keys import PrivateKey, encrypted_pem
 from fortish.pki.pem import pem
 from fortish.responder.state import Responder
@@ -57,6 +57,7 @@ def _context(
     """A server's context with its certificate and those above it; `known` CAs sign client certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    allow_small_keys(context)  # the box's rsa-1024 and rsa-1536 are let in
     context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
     context.verify_flags |= NO_CHECK_TIME  # the emulated world has its own clock
     context.load_verify_locations(cadata="\n".join(map(pem, dict.fromkeys(known))))

@@ -25,6 +25,7 @@ from fortish.network.stream import TlsStream
 from fortish.steps import Credential, Link, Peer, Trust
 
 HIGHEST = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
+TOO_SMALL = frozenset({"CA_KEY_TOO_SMALL", "EE_KEY_TOO_SMALL"})  # what OpenSSL says of a certificate's key
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 
 
@@ -169,16 +170,30 @@ _shared = lru_cache(maxsize=16)(_context)
 
 
 def _load(context: ssl.SSLContext, credential: Credential) -> None:
-    """A client certificate and its key, which reaches OpenSSL encrypted. Raises `LinkLost`."""
+    """A client certificate and its key, which reaches OpenSSL encrypted. Raises `LinkLost`.
+
+    The box makes RSA keys of 1024 bits, which many a host's OpenSSL refuses: only then the connection allows them.
+    """
     text = f"{credential.certificate}\n{credential.key}\n"
     try:
         with pem_file(text) as path:
-            context.load_cert_chain(path, password=credential.password)
+            try:
+                context.load_cert_chain(path, password=credential.password)
+            except ssl.SSLError as error:
+                if error.reason not in TOO_SMALL:
+                    raise
+                allow_small_keys(context)
+                context.load_cert_chain(path, password=credential.password)
     except (ssl.SSLError, OSError) as error:
         reason = getattr(error, "reason", None) or error.strerror or "unreadable"
         raise LinkLost(
             f"could not load PEM client certificate from {credential.name}, OpenSSL error {reason}"
         ) from error
+
+
+def allow_small_keys(context: ssl.SSLContext) -> None:
+    """RSA of 1024 bits is enough (OpenSSL's security level 1); the ciphers stay what they are."""
+    context.set_ciphers(":".join([*(cipher["name"] for cipher in context.get_ciphers()), "@SECLEVEL=1"]))
 
 
 @contextlib.contextmanager
