@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
@@ -222,3 +223,17 @@ def test_a_failing_serverkeygen_leaves_the_configuration_as_it_was(box: fortish.
         assert session.failed or "has not decided" in said
         assert box.session().run("show") == before
     assert ("k" in box.cmdb.rows(GLOBAL, LOCAL)) or name not in TAKEN
+
+
+def test_a_capture_keeps_the_certificate_and_not_the_key(tmp_path: Path) -> None:
+    with fortish.Appliance(network="lab", capture=tmp_path) as box:
+        session = box.session()
+        session.run("execute vpn certificate ca import tftp estExampleCA.pem 192.0.2.10")
+        session.run(ENROLL.format(name="k") + ' "" "" secret')
+        kept = keys.load_private(box.cmdb.rows(GLOBAL, LOCAL)["k"].values["private-key"], "secret")
+        certificate = box.certificate("k").pem
+    texts = [path.read_text("utf-8", "replace") for path in tmp_path.rglob("*") if path.is_file()]
+    encoded = wire.encode(kept.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())).splitlines()
+    assert not [text for text in texts if encoded[0] in text]  # the secret number begins there
+    assert any("bytes, not kept)" in text for text in texts)
+    assert any(certificate in text for text in texts)

@@ -94,7 +94,8 @@ def test_the_table_shows_who_is_how_far(lab: Path, tmp_path: Path, capsys: pytes
     names, room = answer(tmp_path, "names", "ann\nbob\n"), tmp_path / "room"
     assert main(["lab", "class", str(names), "--dir", str(room), "--once"]) == 0
     assert capsys.readouterr().out == (
-        "student  lab  tasks  each  at\nann      -                 not started\nbob      -                 not started\n"
+        "student  lab  tasks  each  at\n"
+        "ann      -                 not started\nbob      -                 not started\n"
     )
     progress = kept.fresh(read(lab))
     progress["tasks"][0]["done"] = True
