@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fortish.cmdb.store import GLOBAL
+from fortish.errors import UsageError
 from fortish.labs.finding import Finding, listed, number
 from fortish.responder.reading import Reader, one_of, plain, strings
 
@@ -110,6 +112,18 @@ def _protocol(scene: Scene, loaded: x509.Certificate, values: Any, given: Given)
     yield found == given["protocol"], f"is renewed over {given['protocol']}", found
 
 
+def _serial_noted(scene: Scene, loaded: x509.Certificate, values: Any, given: Given) -> Iterator[Part]:
+    from fortish.pki.text import serial_text
+
+    comments = str(values["comments"])
+    serial = loaded.serial_number
+    forms = {str(serial), f"{serial:x}", f"0x{serial:x}", serial_text(loaded)}
+    there = not forms.isdisjoint(word.strip(":") for word in re.findall(r"[0-9a-fx:]+", comments.lower()))
+    wanted = given["serial-in-comments"]
+    words = f"has {'' if wanted else 'not '}its serial number in its comments"
+    yield there is wanted, words, f'comments "{comments}"' if comments else "no comments"
+
+
 def _beginning(scene: Scene, given: Given) -> x509.Certificate | None:
     from fortish.pki import pem
 
@@ -137,10 +151,12 @@ def _renewed(scene: Scene, loaded: x509.Certificate, values: Any, given: Given) 
 
 
 def authority(scene: Scene, given: Given) -> Finding:
-    """The CA certificates in the store: how many, and whether the lab's own is among them."""
+    """The CA certificates in the store: how many, and whether the lab's own, or that of a file, is among them."""
     from fortish.pki import pem
 
     held = [pem.certificate(text) for text in scene.box.authorities(given.get("scope", GLOBAL)).values()]
+    if "file" in given:
+        return _of_file(scene, given["file"], given.get("held", True), held)
     if "lab" in given:
         there = scene.authority in held
         actual = f"{len(held)} CA certificates, {'it is among them' if there else 'but not that one'}"
@@ -150,6 +166,19 @@ def authority(scene: Scene, given: Given) -> Finding:
     least, most = given.get("at-least", 0 if "at-most" in given else 1), given.get("at-most", len(held))
     words = f"{least} at least" if "at-most" not in given else f"{least} to {most}"
     return Finding(least <= len(held) <= most, f"CA certificates in the store: {words}", str(len(held)))
+
+
+def _of_file(scene: Scene, name: str, wanted: bool, held: list[x509.Certificate]) -> Finding:
+    """Whether the CA certificate of a file of the lab's file server is in the store."""
+    from fortish.pki import pem
+
+    try:
+        found = pem.certificates((scene.files / name).read_bytes())
+    except OSError as error:
+        raise UsageError(f"file: {name}: {error.strerror}") from None
+    there = all(certificate in held for certificate in found)
+    words = f"the CA certificate in {name} is {'' if wanted else 'not '}in the store"
+    return Finding(there is wanted, words, "it is there" if there else "it is not there")
 
 
 _TEXT, _FLAG = plain(str, "a text"), plain(bool, "true or false")
@@ -165,6 +194,7 @@ ASKED: dict[str, Callable[[Scene, x509.Certificate, Any, Given], Iterator[Part]]
     "renewed":              _renewed,
     "same-key-as-start":    _same_key,
     "san":                  _san,
+    "serial-in-comments":   _serial_noted,
     "subject":              _subject,
     "valid-days-at-least":  _valid_days,
 }
@@ -180,6 +210,7 @@ READERS: dict[str, Reader] = {
     "same-key-as-start":    _FLAG,
     "san":                  strings,
     "scope":                _TEXT,
+    "serial-in-comments":   _FLAG,
     "subject":              _TEXT,
     "valid-days-at-least":  number,
 }

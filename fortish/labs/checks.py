@@ -24,6 +24,8 @@ from fortish.session import Session
 from fortish.steps import Compute, Say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cryptography import x509
 
     from fortish.box import Box
@@ -44,7 +46,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All that checks look at. `screen` is every line that was printed, `now` the world's time (seconds)."""
+    """All that checks look at.
+
+    `screen` is every line that was printed, `files` the file server's folder, `now` the world's time (seconds).
+    """
 
     box: Box
     session: Session
@@ -52,6 +57,7 @@ class Scene:
     screen: Sequence[str]
     start: Start
     authority: x509.Certificate
+    files: Path
     now: float
 
 
@@ -337,7 +343,8 @@ _AMOUNT: dict[str, Reader] = {"at-least": number, "at-most": number}
 # Sorted, each with what may be given sorted.
 # fmt: off
 KINDS: dict[str, Predicate] = {
-    "authority":   Predicate(certified.authority, {**_AMOUNT, "lab": _FLAG, "scope": _TEXT}),
+    "authority":   Predicate(certified.authority, {**_AMOUNT, "file": _TEXT, "held": _FLAG, "lab": _FLAG,
+                                                   "scope": _TEXT}),
     "certificate": Predicate(certified.certificate, certified.READERS, ("name",)),
     "clock":       Predicate(_clock, {"at-least": _moment, "at-most": _moment, "right-within-hours": number}),
     "config":      Predicate(_config, {**_AMOUNT, "absent": _FLAG, "attribute": _TEXT, "exists": _FLAG, "has": _KEY,

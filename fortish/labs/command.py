@@ -98,8 +98,17 @@ def list_labs(given: argparse.Namespace) -> int:
         if lab.path != before:
             print(f"{lab.path.capitalize()}")
             before = lab.path
-        print(f"  {lab.name:<24} {lab.minutes:>3} min  {_state(home, lab):<10} {lab.title}")
+        print(f"  {lab.name:<24} {lab.minutes:>3} min  {_state(home, lab):<10} {lab.title}{_wanting(lab)}")
     return 0
+
+
+def _wanting(lab: Lab) -> str:
+    """What must be installed first."""
+    try:
+        lab.check_requirements()
+    except UsageError:
+        return f" (needs fortish[{','.join(lab.requires)}])"
+    return ""
 
 
 def _state(home: Path, lab: Lab) -> str:
@@ -122,6 +131,14 @@ def start(given: argparse.Namespace) -> int:
 
 def _say(text: str) -> None:
     print(text, end="", flush=True)
+
+
+def story(given: argparse.Namespace) -> int:
+    """The story, for whom it has scrolled away."""
+    from fortish.labs.run import story as told
+
+    print(told(kept.lab_of(kept.load(kept.home(given.home), given.name)[1])))
+    return 0
 
 
 def status(given: argparse.Namespace) -> int:
@@ -246,6 +263,7 @@ def class_(given: argparse.Namespace) -> int:
 COMMANDS: Sequence[tuple[str, Run, str, str, Callable[[argparse.ArgumentParser], Any]]] = (
     ("list",   list_labs, "list the labs of the course and your progress",         "list",                              _none),
     ("start",  start,     "begin a lab, or go on with it, at the box's own prompt", "start first-steps",                 _start_arguments),
+    ("story",  story,     "tell the story of a lab again",                         "story",                             _name),
     ("status", status,    "tell which tasks are done, and why it worked",          "status",                            _name),
     ("check",  check,     "tell what is expected and what is there",               "check",                             _name),
     ("hint",   hint,      "tell the next hint for a task",                         "hint name",                         _hint_arguments),

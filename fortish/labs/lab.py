@@ -11,7 +11,9 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fortish.boot import decoded, parse_time
@@ -19,6 +21,7 @@ from fortish.box import DEFAULT_FIRMWARE, FIRMWARES
 from fortish.errors import UsageError
 from fortish.labs.checks import Check, read_check
 from fortish.labs.finding import number
+from fortish.messages import Text
 from fortish.replay import Typed, typed_lines
 from fortish.responder.policy import Policy
 from fortish.responder.reading import fields, one_of, plain, strings, table
@@ -30,6 +33,8 @@ LAB, START, BEFORE, SOLUTION, README, FILES = (
 PATHS = ("basics", "certificates", "troubleshooting", "exam")  # the course, in its order
 CLOCK = "2024-03-04T09:00:00Z"
 HINTS = 3
+NOTHING: Mapping[str, str] = MappingProxyType({})
+EXTRAS = {"srp": ("tlslite", Text.SRP_EXTRA)}  # what a lab may require: the module of it, and what is said without it
 TASK = re.compile(r"^##[ \t]*task[ \t]+(\S+)[ \t]*\r?$", re.MULTILINE)
 
 
@@ -86,7 +91,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """A lab as one student gets it. `may_fail`: lines of the solution fail on purpose."""
+    """A lab as one student gets it. `may_fail`: lines of the solution fail on purpose; `requires`: extras."""
 
     name: str
     folder: Path
@@ -100,7 +105,20 @@ class Lab:
     keep: tuple[Check, ...] = ()
     world: World = field(default_factory=World)
     may_fail: bool = False
+    requires: tuple[str, ...] = ()
+    made: Mapping[str, str] = field(default_factory=dict)
     chosen: Mapping[str, str] = field(default_factory=dict)
+
+    def within(self, made: Mapping[str, str]) -> Lab:
+        """The same lab with what is known of its world in its texts. Raises `UsageError`."""
+        return read(self.folder, self.seed, made)
+
+    def check_requirements(self) -> None:
+        """Whether this lab can be worked at here. Raises `UsageError`, which says what to install."""
+        for extra in self.requires:
+            module, sentence = EXTRAS[extra]
+            if find_spec(module) is None:
+                raise UsageError(f"{self.name}: {sentence()}")
 
     def text(self, name: str) -> str:
         """A text of the folder, this student's values in it; '' where there is none. Raises `UsageError`."""
@@ -130,11 +148,11 @@ class Lab:
         return parts
 
 
-def read(folder: Path, seed: int = 0) -> Lab:
-    """The lab in a folder. Raises `UsageError`."""
+def read(folder: Path, seed: int = 0, made: Mapping[str, str] = NOTHING) -> Lab:
+    """The lab in a folder; `made` is known of its world (`fortish.labs.made`). Raises `UsageError`."""
     path = folder / LAB
     raw = _raw(path)
-    chosen = _chosen(path, _toml(path, raw).get("seed", {}), seed)
+    chosen = {**_chosen(path, _toml(path, raw).get("seed", {}), seed), **made}
     found = _toml(path, _filled(raw, chosen))
     found.pop("seed", None)
     values = fields(str(path), found, _LAB)
@@ -144,7 +162,7 @@ def read(folder: Path, seed: int = 0) -> Lab:
     tasks = values.pop("task")
     if len({task.id for task in tasks}) != len(tasks):
         raise UsageError(f"{path}: task: two have the same id")
-    lab = Lab(folder.resolve().name, folder.resolve(), seed, tasks=tasks, chosen=chosen, **values)
+    lab = Lab(folder.resolve().name, folder.resolve(), seed, tasks=tasks, made=made, chosen=chosen, **values)
     _known(path, lab)
     return lab
 
@@ -283,6 +301,13 @@ def _prose(where: str, value: object) -> str:
     return str(_TEXT(where, value)).strip()
 
 
+def _extras(where: str, value: object) -> tuple[str, ...]:
+    found = strings(where, value)
+    if not set(found) <= EXTRAS.keys():
+        raise UsageError(f"{where} must be a list of extras; there are {', '.join(EXTRAS)}")
+    return found
+
+
 def _world(where: str, value: object) -> World:
     return World(**fields(where, value, _WORLD))
 
@@ -316,6 +341,7 @@ _LAB = {
     "minutes":  number,
     "order":    number,
     "path":     one_of(*PATHS),
+    "requires": _extras,
     "story":    _prose,
     "task":     _tasks,
     "title":    _prose,

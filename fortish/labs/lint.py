@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fortish.errors import FortishError
 from fortish.labs.lab import BEFORE, FILES, HINTS, LAB, README, SOLUTION, START, Lab, every_check, read
+from fortish.labs.made import made_names
 from fortish.labs.play import Played, play
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -68,7 +69,7 @@ def _written(path: Path, lab: Lab) -> Iterator[str]:
 
 def _left_over(path: Path, text: str, lab: Lab) -> Iterator[str]:
     """Placeholders without a variable, where the lab has variables at all."""
-    for name in sorted(set(VARIABLE.findall(text)) if lab.chosen else ()):
+    for name in sorted(set(VARIABLE.findall(text)) - set(made_names(lab.world.authorities)) if lab.chosen else ()):
         yield f"{path}: there is no variable {{{name}}} in [seed]"
 
 

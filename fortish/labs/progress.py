@@ -52,7 +52,8 @@ def fresh(lab: Lab) -> Progress:
             for task in lab.tasks]  # fmt: skip
     return {
         "lab": lab.name, "title": lab.title, "folder": str(lab.folder), "seed": lab.seed, "started": stamp(),
-        "updated": stamp(), "finished": None, "commands": 0, "clock": None, "tasks": rows, "keep": [],
+        "updated": stamp(), "finished": None, "commands": 0, "clock": None, "made": dict(lab.made), "tasks": rows,
+        "keep": [],
     }  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def load(home_: Path, name: str | None) -> tuple[Path, Progress]:
 
 def lab_of(progress: Progress) -> Lab:
     """The lab that was started. Raises `UsageError`."""
-    return read(Path(progress["folder"]), progress["seed"])
+    return read(Path(progress["folder"]), progress["seed"], progress.get("made", {}))
 
 
 def hints(place: Path) -> dict[str, int]:

@@ -19,6 +19,7 @@ from fortish.shell import interact
 
 MINUTE = 3600.0  # how many seconds a minute of idle time lasts: nobody is thrown out while they read
 NEWS_ROWS = 3
+LEAVE = "Leave with exit; start again to go on."
 
 
 async def start(
@@ -41,8 +42,8 @@ async def start(
         stage = await prepare(lab, place, live=True, clock=None if before is None else before["clock"])
         try:
             write(home / LAST, str(lab.folder))
-            desk = Desk(stage, before or kept.fresh(lab))
-            say(opening(lab, desk.progress))
+            desk = Desk(stage, before or kept.fresh(stage.lab))
+            say(opening(stage.lab, desk.progress))
             await interact(stage.runtime, stage.session, minute=MINUTE, watcher=desk, **terminal)
             desk.leave()
         finally:
@@ -57,11 +58,16 @@ async def start(
 
 def opening(lab: Lab, progress: Progress) -> str:
     """What is told before the prompt: the story and the tasks."""
-    rows = ["", lab.title, "=" * len(lab.title), "", _wrapped(lab.story, ""), ""]
+    rows = [story(lab)]
     for number, (task, row) in enumerate(zip(lab.tasks, progress["tasks"], strict=True), 1):
         rows.append(_wrapped(task.text, "     ", f"{'x' if row['done'] else ' '} {number}. "))
-    rows += ["", "In another terminal: fortish lab status, check, hint. Leave with exit; start again to go on.", "", ""]
+    rows += ["", "In another terminal: fortish lab story, status, check, hint.", LEAVE, "", ""]
     return "\n".join(rows)
+
+
+def story(lab: Lab) -> str:
+    """What the lab is about."""
+    return "\n".join(["", lab.title, "=" * len(lab.title), "", _wrapped(lab.story, ""), ""])
 
 
 def _wrapped(text: str, indent: str, first: str = "") -> str:

@@ -24,6 +24,7 @@ from fortish.labs import lab as labs
 from fortish.labs.checks import Scene, Start, place, rendered
 from fortish.labs.finding import Finding
 from fortish.labs.lab import Lab
+from fortish.labs.made import made
 from fortish.network.world import LabNetwork
 from fortish.pki import pem
 from fortish.replay import Player, typed_lines
@@ -53,7 +54,8 @@ class Stage:
         turn(self)
         now = self.world_clock.now()
         box, authority = self.runtime.box, self.responder.authority.certificate
-        return Scene(box, self.session, tuple(self.responder.history), self.screen, self.start, authority, now)
+        visits, files = tuple(self.responder.history), self.folder / "files"
+        return Scene(box, self.session, visits, self.screen, self.start, authority, files, now)
 
     def judge(self) -> dict[str, list[Finding]]:
         """The findings of every task, by its id."""
@@ -106,6 +108,7 @@ async def prepare(lab: Lab, folder: Path, *, live: bool, clock: str | None = Non
 
     `clock` is the box's time where it goes on.
     """
+    lab.check_requirements()
     known = read_json(folder / BEGINNING) if live else None
     if known is None and live:  # nothing there, or it was left half made
         shutil.rmtree(folder, ignore_errors=True)
@@ -120,6 +123,7 @@ async def _prepared(lab: Lab, folder: Path, live: bool, clock: str | None, known
     world = lab.world
     responder = _responder(lab, folder, live)
     _put_files(lab, folder / "files", responder.authority)
+    lab = lab.within(made(responder.authority.certificate, world.authorities, folder / "files"))
     (folder / labs.START).write_text(lab.text(labs.START), "utf-8")
     runtime = boot(
         Options(

@@ -184,6 +184,30 @@ def test_the_labs_ca_is_told_from_one_of_the_same_name(tmp_path: Path) -> None:
     assert (before.ok, after.ok) == (False, True)
 
 
+def test_a_ca_is_told_by_its_file(tmp_path: Path) -> None:
+    check = "kind='authority'\nfile='other.pem'"
+    before, after = findings(tmp_path / "1", check, TFTP.format("other.pem"), world=STRANGER)
+    assert before == Finding(False, "the CA certificate in other.pem is in the store", "it is not there")
+    assert after.ok
+    assert not findings(tmp_path / "2", check, TFTP.format("estExampleCA.pem"), world=STRANGER)[1].ok
+    before, after = findings(tmp_path / "3", f"{check}\nheld=false", TFTP.format("other.pem"), world=STRANGER)
+    assert (before.ok, after.expected) == (True, "the CA certificate in other.pem is not in the store")
+    assert not after.ok
+    missing = findings(tmp_path / "4", "kind='authority'\nfile='nothing.pem'\nheld=false", "")[1]
+    assert (missing.ok, missing.actual) == (False, "file: nothing.pem: No such file or directory")
+
+
+@pytest.mark.parametrize("written", ["476823", "serial 476823", "Serial Number: 0x74697", "07:46:97", "(74697)"])
+def test_a_serial_number_that_was_noted(tmp_path: Path, written: str) -> None:
+    check = "kind='certificate'\nname='old'\nserial-in-comments=true"
+    line = 'config vpn certificate local\nedit old\nset comments "{}"\nend'
+    before, after = findings(tmp_path / "1", check, line.format(written), world="trusts = true", before=OLD)
+    assert before == Finding(False, 'certificate "old" has its serial number in its comments', "no comments")
+    assert after.ok, after
+    other = findings(tmp_path / "2", check, line.format("4768230"), world="trusts = true", before=OLD)[1]
+    assert (other.ok, other.actual) == (False, 'comments "4768230"')
+
+
 def test_what_the_server_has_seen(tmp_path: Path) -> None:
     check = "kind='history'\noperation='simpleenroll'\nstatus=200\naccount='estuser'"
     line = ENROLL.format("new", "ec-secp256r1", "", '""')

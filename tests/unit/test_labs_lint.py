@@ -60,6 +60,21 @@ def test_a_lab_with_a_past_a_screen_copy_and_a_server_that_changes_proves_itself
     assert found(LABS / "renewal") == []
 
 
+def test_a_lab_may_tell_what_is_known_of_its_world_only_when_it_is_made(tmp_path: Path) -> None:
+    folder = write_lab(
+        tmp_path / "lab",
+        check=HOSTNAME.replace("EDGE", "{name}"),
+        world='authorities = { other = { made = "2020-01-01" } }',
+        seed='name = ["EDGE"]',
+        keep="kind = 'authority'\nfile = 'other.pem'\nheld = false\ntext = 'not {made.other.md5} is trusted'",
+        solution_txt=NAMED.replace("EDGE", "{name}"),
+    )
+    assert found(folder) == []
+    text = (folder / "lab.toml").read_text("utf-8")
+    (folder / "lab.toml").write_text(text.replace("made.other", "made.nobody"), "utf-8")
+    assert found(folder) == ["lab.toml: there is no variable {made.nobody.md5} in [seed]"]
+
+
 # --- labs that do not -----------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from lab_of import write_lab
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
@@ -17,9 +19,10 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from fortish.errors import UsageError
 from fortish.labs import progress as kept
-from fortish.labs.lab import read
+from fortish.labs.lab import EXTRAS, read
 from fortish.labs.run import start
 from fortish.main import main
+from fortish.messages import Text
 
 HOSTNAME = 'kind = "config"\npath = "system global"\nattribute = "hostname"\nis = "{name}"'
 NAMED = "## task one\nconfig system global\nset hostname {name}\nend\n"
@@ -196,6 +199,45 @@ def test_status_check_and_hint_tell_how_far_one_is(tmp_path: Path, capsys: pytes
     assert "x one (3 hints): Reach it.\n    It is reached." in capsys.readouterr().out
 
 
+def test_the_story_can_be_told_again_with_the_fingerprints_of_its_world(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, home = lab(tmp_path), tmp_path / "home"
+    text = (folder / "lab.toml").read_text("utf-8")
+    (folder / "lab.toml").write_text(text.replace("is to be done.", "is to be done. {made.ca.sha256}"), "utf-8")
+    _, said = sit(folder, home, "exit\r")
+    assert run("story", "--home", home) == 0
+    told = capsys.readouterr().out
+    root = x509.load_pem_x509_certificate((home / "lab" / "ca" / "cacert.pem").read_bytes())
+    for page in (said, told):
+        assert "A lab of a test\n===============\n\nSomething is to be done." in page
+        assert root.fingerprint(hashes.SHA256()).hex(":").upper() in re.sub(r"\n", "", page)
+    _, again = sit(folder, home, "exit\r")
+    assert again.partition("  1. ")[0] == said.partition("  1. ")[0]
+
+
+def test_a_lab_that_needs_an_extra_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = lab(tmp_path)
+    text = (folder / "lab.toml").read_text("utf-8")
+    (folder / "lab.toml").write_text(f'requires = ["srp"]\n{text}', "utf-8")
+    monkeypatch.setitem(EXTRAS, "srp", ("no_such_module", Text.SRP_EXTRA))
+    assert run("start", f"{folder}/", "--home", tmp_path / "home") == 2
+    sentence = 'lab: TLS-SRP needs an extra that is not installed: pip install "fortish[srp]"'
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "home" / "lab").exists()
+    assert run("lint", folder) == 1
+    assert sentence in capsys.readouterr().out
+    answer = tmp_path / "anna.txt"
+    answer.write_text("end\n", "utf-8")
+    assert run("grade", f"{folder}/", answer) == 2
+    assert sentence in capsys.readouterr().out
+    (folder / "lab.toml").write_text(f'requires = ["dongle"]\n{text}', "utf-8")
+    assert run("start", f"{folder}/", "--home", tmp_path / "home") == 2
+    assert "requires must be a list of extras; there are srp" in capsys.readouterr().err
+
+
 def test_reset_begins_anew(tmp_path: Path) -> None:
     folder, home = lab(tmp_path), tmp_path / "home"
     sit(folder, home, typed("config system global"), typed("set hostname EDGE"), typed("end"), "exit\r")
@@ -256,7 +298,9 @@ def test_a_name_that_is_no_lab_is_told(tmp_path: Path, capsys: pytest.CaptureFix
     assert "no lab is there" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["list", "start", "status", "check", "hint", "reset", "grade", "lint", "new", "class"])
+@pytest.mark.parametrize(
+    "name", ["list", "start", "story", "status", "check", "hint", "reset", "grade", "lint", "new", "class"]
+)
 def test_every_subcommand_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run(name, "--help")
