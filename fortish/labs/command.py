@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fortish.errors import UsageError
-from fortish.labs import course
+from fortish.labs import course, page
 from fortish.labs import progress as kept
 from fortish.labs.lab import Lab
 
@@ -125,7 +125,7 @@ def start(given: argparse.Namespace) -> int:
     from fortish.labs.run import start as begin
 
     home = kept.home(given.home)
-    lab = course.find(given.name, kept.seed_of(home) if given.seed is None else given.seed)
+    lab = course.find(given.name, kept.seed_for(home, given.name) if given.seed is None else given.seed)
     return asyncio.run(begin(lab, home, say=_say, assist=given.assist, history=home / "history"))
 
 
@@ -149,9 +149,9 @@ def status(given: argparse.Namespace) -> int:
     print(f"{lab.title}: {done} of {len(lab.tasks)} tasks, {progress['commands']} lines typed, seed {lab.seed}")
     for task, row in zip(lab.tasks, progress["tasks"], strict=True):
         taken = f" ({row['hints']} hint{'s' if row['hints'] > 1 else ''})" if row["hints"] else ""
-        print(f"{'x' if row['done'] else ' '} {task.id}{taken}: {task.text}")
+        print(page.row(f"{'x' if row['done'] else ' '} {task.id}{taken}: {task.text}"))
         if row["done"]:
-            print(f"    {task.done}")
+            print(page.row(f"    {task.done}"))
     _tell_broken(progress)
     return 0
 
@@ -159,7 +159,7 @@ def status(given: argparse.Namespace) -> int:
 def _tell_broken(progress: kept.Progress) -> None:
     for finding in progress["keep"]:
         if not finding["ok"]:
-            print(f"! should stay: {finding['expected']}; found: {finding['actual']}")
+            print(page.row(f"! should stay: {finding['expected']}; found: {finding['actual']}"))
 
 
 def check(given: argparse.Namespace) -> int:
@@ -170,7 +170,7 @@ def check(given: argparse.Namespace) -> int:
             print(f"{row['id']}: done")
         for finding in row["findings"] if not row["done"] else ():
             mark = "ok" if finding["ok"] else f"found: {finding['actual']}"
-            print(f"{row['id']}: {finding['expected']}; {mark}")
+            print(page.row(f"{row['id']}: {finding['expected']}; {mark}"))
     _tell_broken(progress)
     return 0 if progress["finished"] else 1
 
@@ -188,7 +188,7 @@ def hint(given: argparse.Namespace) -> int:
     if task is None:
         raise UsageError(f"no task '{wanted}'; there are {', '.join(task.id for task in lab.tasks)}")
     number, text = kept.next_hint(place, task)
-    print(f"{task.id}, hint {number} of {len(task.hints)}: {text}")
+    print(page.row(f"{task.id}, hint {number} of {len(task.hints)}: {text}"))
     return 0
 
 

@@ -32,3 +32,10 @@ def folder_of(name: str) -> Path:
 def find(name: str, seed: int = 0) -> Lab:
     """A lab by its name or its path. Raises `UsageError`."""
     return read(folder_of(name), seed)
+
+
+def after(lab: Lab) -> Lab | None:
+    """The next shipped lab of the course; None behind the last one, and for a lab that is not shipped."""
+    rows = shipped()
+    places = [place for place, one in enumerate(rows) if one.folder == lab.folder]
+    return rows[places[0] + 1] if places and places[0] + 1 < len(rows) else None

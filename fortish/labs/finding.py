@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fortish.errors import UsageError
 
@@ -35,3 +37,32 @@ def number(where: str, value: object) -> int:
     if isinstance(value, str) and value.isdecimal():
         return int(value)
     raise UsageError(f"{where} must be a number")
+
+
+def pattern(where: str, value: object) -> str:
+    """A reader of a regular expression. Raises `UsageError`."""
+    if not isinstance(value, str):
+        raise UsageError(f"{where} must be a text")
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise UsageError(f"{where}: {error}") from None
+    return value
+
+
+AMOUNT = {"at-least": number, "at-most": number}  # readers
+
+
+def amount(given: Mapping[str, Any]) -> str:
+    """How many there must be, in words."""
+    least, most = given.get("at-least"), given.get("at-most")
+    if least == most and least is not None:
+        return f"is {least}"
+    parts = [f"at least {least}"] if least is not None else []
+    return " and ".join([*parts, *([f"at most {most}"] if most is not None else ())]) or "at least 1"
+
+
+def enough(count: int, given: Mapping[str, Any]) -> bool:
+    """Whether so many are as many as there must be."""
+    least = given.get("at-least", 0 if "at-most" in given else 1)
+    return bool(least <= count <= given.get("at-most", count))

@@ -40,6 +40,14 @@ def seed_of(home_: Path) -> int:
     return found or 0
 
 
+def seed_for(home_: Path, name: str) -> int:
+    """The seed with which a lab was started and goes on; else the home's. Raises `UsageError`."""
+    try:
+        return int(load(home_, name)[1]["seed"])
+    except UsageError:
+        return seed_of(home_)
+
+
 def stamp(seconds: float | None = None) -> str:
     """A moment as ISO 8601; now, without one."""
     moment = datetime.now(UTC) if seconds is None else datetime.fromtimestamp(seconds, UTC)

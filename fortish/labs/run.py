@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
 from fortish.errors import UsageError
+from fortish.labs import course, page
 from fortish.labs import progress as kept
 from fortish.labs.lab import Lab
 from fortish.labs.progress import LAST, PROGRESS, RESET, SESSION, Progress
@@ -18,7 +18,7 @@ from fortish.labs.stage import Stage, prepare, read_json, write
 from fortish.shell import interact
 
 MINUTE = 3600.0  # how many seconds a minute of idle time lasts: nobody is thrown out while they read
-NEWS_ROWS = 3
+NEWS_ROWS, TASK_ROWS = 4, 3  # below the prompt: of what was reached, of what is next
 LEAVE = "Leave with exit; start again to go on."
 
 
@@ -60,30 +60,23 @@ def opening(lab: Lab, progress: Progress) -> str:
     """What is told before the prompt: the story and the tasks."""
     rows = [story(lab)]
     for number, (task, row) in enumerate(zip(lab.tasks, progress["tasks"], strict=True), 1):
-        rows.append(_wrapped(task.text, "     ", f"{'x' if row['done'] else ' '} {number}. "))
+        rows.append(page.paragraphs(task.text, "     ", f"{'x' if row['done'] else ' '} {number}. "))
     rows += ["", "In another terminal: fortish lab story, status, check, hint.", LEAVE, "", ""]
     return "\n".join(rows)
 
 
 def story(lab: Lab) -> str:
     """What the lab is about."""
-    return "\n".join(["", lab.title, "=" * len(lab.title), "", _wrapped(lab.story, ""), ""])
-
-
-def _wrapped(text: str, indent: str, first: str = "") -> str:
-    width = min(100, shutil.get_terminal_size().columns - 1)
-    paragraphs = [" ".join(block.split()) for block in text.split("\n\n")]
-    return "\n\n".join(
-        textwrap.fill(block, max(20, width), initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
-        for block in paragraphs
-    )
+    return "\n".join(["", lab.title, "=" * len(lab.title), "", page.paragraphs(lab.story), ""])
 
 
 def closing(lab: Lab, progress: Progress) -> str:
     """What is told when somebody leaves."""
     done = sum(row["done"] for row in progress["tasks"])
     if progress["finished"]:
-        return f"{lab.title}: all {done} tasks are done.\n"
+        following = course.after(lab)
+        onward = f"\nNext in the course: fortish lab start {following.name}" if following else ""
+        return f"{lab.title}: all {done} tasks are done.{onward}\n"
     lost = [finding for finding in progress["keep"] if not finding["ok"]]
     rows = [f"{lab.title}: {done} of {len(lab.tasks)} tasks are done. 'fortish lab start {lab.name}' goes on."]
     rows += [f"Should be as it was: {finding['expected']}; found: {finding['actual']}" for finding in lost]
@@ -177,8 +170,8 @@ class Desk:
         if self._marks() != self._seen:
             self.look()
         width = max(10, columns - 2)
-        news = [row for text in self._news[-2:] for row in textwrap.wrap(text, width)[:NEWS_ROWS]]
-        return "\n".join(f" {_cut(row, width)}" for row in (*news, self._where()))
+        news = [row for text in self._news[-2:] for row in page.below(text, width, NEWS_ROWS)]
+        return "\n".join(f" {row}" for row in (*news, *page.below(self._where(), width, TASK_ROWS)))
 
     def _where(self) -> str:
         rows = self.progress["tasks"]
@@ -190,10 +183,6 @@ class Desk:
             return f"{head} | all tasks are done; exit leaves"
         left = next(row for row in rows if not row["done"])
         return f"{head} | {left['id']}: {' '.join(left['text'].split())}"
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _private(path: str, flags: int) -> int:

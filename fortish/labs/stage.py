@@ -21,7 +21,8 @@ from fortish.clock import Clock, HostClock, VirtualClock
 from fortish.drive import Runtime
 from fortish.errors import UsageError
 from fortish.labs import lab as labs
-from fortish.labs.checks import Scene, Start, place, rendered
+from fortish.labs.checks import Scene, Start
+from fortish.labs.configured import place, rendered
 from fortish.labs.finding import Finding
 from fortish.labs.lab import Lab
 from fortish.labs.made import made

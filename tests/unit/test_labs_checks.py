@@ -33,6 +33,16 @@ edit g
 set member a
 next
 end
+config system snmp community
+edit 1
+set name ops
+config hosts
+edit 2
+set ip 192.0.2.7 255.255.255.255
+next
+end
+next
+end
 """
 
 
@@ -78,6 +88,12 @@ CONFIG = [
     ("path='system ntp'\nattribute='ntpserver/1/server'\nis='192.0.2.5'",
      "config system ntp\nset type custom\nconfig ntpserver\nedit 1\nset server 192.0.2.5\nend\nend",
      'system ntp ntpserver/1/server is "192.0.2.5"', "no value"),
+    ("path='system ntp'\nattribute='ntpserver/1'\nexists=true",
+     "config system ntp\nset type custom\nconfig ntpserver\nedit 1\nset server 192.0.2.5\nend\nend",
+     "system ntp ntpserver/1 is there", "it is not there"),
+    ("path='system snmp community'\nkey=1\nattribute='hosts/2'\nabsent=true",
+     "config system snmp community\nedit 1\nconfig hosts\ndelete 2\nend\nend",
+     'system snmp community "1" hosts/2 is not there', "it is there"),
 ]  # fmt: skip
 
 

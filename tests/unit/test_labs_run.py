@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from fortish.errors import UsageError
+from fortish.labs import course, page
 from fortish.labs import progress as kept
-from fortish.labs.lab import EXTRAS, read
-from fortish.labs.run import start
+from fortish.labs.lab import EXTRAS, Lab, read
+from fortish.labs.run import closing, start
 from fortish.main import main
 from fortish.messages import Text
 
@@ -170,6 +172,42 @@ def test_a_lab_that_was_begun_with_another_seed_is_not_mixed_up(tmp_path: Path) 
         sit(folder, home, "exit\r", seed=3)
 
 
+def test_a_lab_goes_on_with_the_seed_it_was_begun_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, home = lab(tmp_path), tmp_path / "home"
+    sit(folder, home, "exit\r", seed=3)
+    asked: list[int] = []
+
+    async def begin(lab_: Lab, home_: Path, **_: Any) -> int:
+        asked.append(lab_.seed)
+        return 0
+
+    monkeypatch.setattr("fortish.labs.run.start", begin)
+    assert run("start", f"{folder}/", "--home", home) == 0
+    (home / "seed").write_text("7", "utf-8")
+    assert run("start", f"{folder}/", "--home", home) == 0
+    assert run("start", "first-steps", "--home", home) == 0
+    assert run("start", "first-steps", "--home", home, "--seed", "5") == 0
+    assert asked == [3, 3, 7, 5]
+
+
+def test_the_end_of_a_lab_names_the_next_one_of_the_course() -> None:
+    rows = course.shipped()
+    for one, following in pairwise(rows):
+        progress = kept.fresh(one) | {"finished": kept.stamp()}
+        assert closing(one, progress).endswith(f"Next in the course: fortish lab start {following.name}\n")
+    assert "Next" not in closing(rows[-1], kept.fresh(rows[-1]) | {"finished": kept.stamp()})
+    assert "Next" not in closing(rows[0], kept.fresh(rows[0]))
+
+
+def test_what_is_told_below_the_prompt_is_cut_with_a_sign_and_between_words() -> None:
+    text = "Done: one. " + "It was reached by several ways. " * 20
+    rows = page.below(text, 60, 3)
+    assert len(rows) == 3
+    assert all(len(row) <= 60 for row in rows)
+    assert rows[-1].endswith(" ...")
+    assert page.below("Done: one.", 60, 3) == ["Done: one."]
+
+
 def test_a_beginning_that_was_interrupted_is_made_again(tmp_path: Path) -> None:
     folder, home = lab(tmp_path), tmp_path / "home"
     (home / "lab").mkdir(parents=True)
@@ -209,9 +247,9 @@ def test_the_story_can_be_told_again_with_the_fingerprints_of_its_world(
     assert run("story", "--home", home) == 0
     told = capsys.readouterr().out
     root = x509.load_pem_x509_certificate((home / "lab" / "ca" / "cacert.pem").read_bytes())
-    for page in (said, told):
-        assert "A lab of a test\n===============\n\nSomething is to be done." in page
-        assert root.fingerprint(hashes.SHA256()).hex(":").upper() in re.sub(r"\n", "", page)
+    for text in (said, told):
+        assert "A lab of a test\n===============\n\nSomething is to be done." in text
+        assert root.fingerprint(hashes.SHA256()).hex(":").upper() in re.sub(r"\n", "", text)
     _, again = sit(folder, home, "exit\r")
     assert again.partition("  1. ")[0] == said.partition("  1. ")[0]
 
