@@ -121,7 +121,7 @@ def _event(scene: Scene, given: Given) -> Finding:
 
 def _output(scene: Scene, given: Given) -> Finding:
     lines = printed(scene, given["command"], given.get("scope", ""))
-    return _contained(lines, given, f"{len(lines)} lines")
+    return _contained(lines, given, f"it is not so, in {len(lines)} lines")
 
 
 def _screen(scene: Scene, given: Given) -> Finding:
