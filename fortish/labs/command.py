@@ -146,7 +146,7 @@ def status(given: argparse.Namespace) -> int:
     _, progress = kept.load(kept.home(given.home), given.name)
     lab = kept.lab_of(progress)
     done = sum(row["done"] for row in progress["tasks"])
-    print(f"{lab.title}: {done} of {len(lab.tasks)} tasks, {progress['commands']} lines typed, seed {lab.seed}")
+    print(f"{lab.heading} {done} of {len(lab.tasks)} tasks, {progress['commands']} lines typed, seed {lab.seed}")
     for task, row in zip(lab.tasks, progress["tasks"], strict=True):
         taken = f" ({row['hints']} hint{'s' if row['hints'] > 1 else ''})" if row["hints"] else ""
         print(page.row(f"{'x' if row['done'] else ' '} {task.id}{taken}: {task.text}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fortish.cmdb import render
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from fortish.box import Box
     from fortish.labs.checks import Scene
 
+HIDDEN = "a secret value"
 Given = Mapping[str, Any]
 
 
@@ -49,7 +51,9 @@ def config(scene: Scene, given: Given) -> Finding:
     value = _value(rows[key], given["attribute"]) if there else None
     if _leads_to_row(table, given["attribute"]) and (given.get("absent") or given.get("exists")):
         return _present(value is not None, given)
-    return _compared(_named(given), value, given, there)
+    found = _compared(_named(given), value, given, there)
+    own = table.attributes.get(given["attribute"])
+    return replace(found, actual=HIDDEN) if value and own is not None and own.type.endswith("password") else found
 
 
 def _present(there: bool, given: Given) -> Finding:

@@ -109,6 +109,11 @@ class Lab:
     made: Mapping[str, str] = field(default_factory=dict)
     chosen: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def heading(self) -> str:
+        """The title before a sentence."""
+        return self.title if self.title.endswith("?") else f"{self.title}:"
+
     def within(self, made: Mapping[str, str]) -> Lab:
         """The same lab with what is known of its world in its texts. Raises `UsageError`."""
         return read(self.folder, self.seed, made)

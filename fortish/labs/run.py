@@ -76,9 +76,9 @@ def closing(lab: Lab, progress: Progress) -> str:
     if progress["finished"]:
         following = course.after(lab)
         onward = f"\nNext in the course: fortish lab start {following.name}" if following else ""
-        return f"{lab.title}: all {done} tasks are done.{onward}\n"
+        return f"{lab.heading} all {done} tasks are done.{onward}\n"
     lost = [finding for finding in progress["keep"] if not finding["ok"]]
-    rows = [f"{lab.title}: {done} of {len(lab.tasks)} tasks are done. 'fortish lab start {lab.name}' goes on."]
+    rows = [f"{lab.heading} {done} of {len(lab.tasks)} tasks are done. 'fortish lab start {lab.name}' goes on."]
     rows += [f"Should be as it was: {finding['expected']}; found: {finding['actual']}" for finding in lost]
     return "\n".join(rows) + "\n"
 

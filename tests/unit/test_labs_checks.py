@@ -104,6 +104,18 @@ def test_a_value_of_the_configuration(tmp_path: Path, check: str, lines: str, ex
     assert after.ok, after
 
 
+def test_a_secret_is_not_told(tmp_path: Path) -> None:
+    where = "kind='config'\npath='vpn certificate local'\nkey='old'\nattribute='est-http-password'"
+    world: dict[str, str] = {"world": "trusts = true", "before": OLD}
+    kept = findings(tmp_path / "1", f"{where}\nabsent=true", "", **world)[1]
+    name = 'vpn certificate local "old" est-http-password'
+    assert kept == Finding(False, f"{name} has no value", "a secret value")
+    lines = "config vpn certificate local\nedit old\nunset est-http-password\nend"
+    assert findings(tmp_path / "2", f"{where}\nabsent=true", lines, **world)[1] == Finding(
+        True, f"{name} has no value", "no value"
+    )
+
+
 def test_what_is_not_committed_does_not_count(tmp_path: Path) -> None:
     lines = "config system global\nset admintimeout 30\n"
     _, after = findings(tmp_path, "kind='config'\npath='system global'\nattribute='admintimeout'\nis=30", lines)
