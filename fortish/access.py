@@ -14,7 +14,6 @@ from typing import TypeVar
 from fortish import messages
 from fortish.cmdb.schema import PathWords, words
 from fortish.cmdb.store import GLOBAL, ROOT, SINGLE, Change, Cmdb, Entry, Order, Put
-from fortish.errors import CliError
 from fortish.messages import Text
 
 T = TypeVar("T")
@@ -63,6 +62,35 @@ EXECUTE: dict[PathWords, tuple[str, str, str]] = {
     ("vpn",):          ("vpngrp", "", WRITE),
 }
 
+# `diagnose` in the same way. What the daemons print holds passwords (`CONFIDES`), so debugging is not for readers. Sorted.
+DIAGNOSE: dict[PathWords, tuple[str, str, str]] = {
+    ():                              ("sysgrp", "mnt", READ),
+    ("debug",):                      ("sysgrp", "mnt", WRITE),
+    ("debug", "config-error-log"):   ("sysgrp", "cfg", READ),
+    ("sys",):                        ("sysgrp", "cfg", READ),
+    ("test", "application", "est"):  ("vpngrp", "",    WRITE),
+    ("test", "application", "scep"): ("vpngrp", "",    WRITE),
+}
+
+# `get` of what is not configuration, in the same way; who is logged in may see what box it is. Sorted.
+GET: dict[PathWords, tuple[str, str, str]] = {
+    ():                      ("sysgrp", "cfg", READ),
+    ("certificate",):        ("vpngrp", "",    READ),
+    ("router",):             ("netgrp", "route-cfg", READ),
+    ("system", "arp"):       ("netgrp", "cfg", READ),
+    ("system", "interface"): ("netgrp", "cfg", READ),
+    ("system", "status"):    ("",       "",    NONE),
+    ("vpn",):                ("vpngrp", "",    READ),
+}
+
+# Daemons whose lines show what a reader may not see, passwords among it: who may change these groups sees them. Sorted.
+CONFIDES: dict[str, tuple[str, str]] = {
+    "cli":       ("sysgrp", "admin"),
+    "est":       ("vpngrp", ""),
+    "forticron": ("vpngrp", ""),
+    "scep":      ("vpngrp", ""),
+}
+
 # The verbs that a profile can switch off, where the firmware knows the setting. Sorted.
 VERBS = {
     "config":   "cli-config",
@@ -72,6 +100,7 @@ VERBS = {
     "show":     "cli-show",
 }
 # fmt: on
+COMMANDS = {"diagnose": DIAGNOSE, "execute": EXECUTE, "get": GET}
 
 # What a setting of a profile allows, as a number: the more, the higher. Settings with other values give no rights.
 RANKS = {NONE: 0, READ: 1, WRITE: 2, "disable": 0, "enable": 1, "vdom": 0, GLOBAL: 1}
@@ -155,21 +184,21 @@ class Access:
         if self._value(setting) != "enable":
             raise messages.unknown_action()
 
-    def check_execute(self, path: PathWords) -> None:
-        """Whether an `execute` command may be used. Raises `CliError`: hidden, or -37."""
+    def check_command(self, verb: str, path: PathWords) -> None:
+        """Whether a command of `execute`, `diagnose` or `get` may be used. Raises `CliError`: hidden, or -37."""
         if self.unrestricted:
             return
-        group, part, needed = _longest(EXECUTE, path)
-        level = self._level(group, part)
+        group, part, needed = _longest(COMMANDS[verb], path)
+        level = self._level(group, part) if group else needed
         if level in (WRITE, needed):
             return
-        if path[:1] == ("backup",):
+        if (verb, *path[:1]) == ("execute", "backup"):
             raise messages.failed(-37, Text.NO_BACKUP_PERMISSION())
-        raise _hidden(path) if level == NONE else messages.failed(-37, Text.PERMISSION_DENIED())
+        raise messages.parse_error(path[0]) if level == NONE else messages.failed(-37, Text.PERMISSION_DENIED())
 
-
-def _hidden(path: PathWords) -> CliError:
-    return messages.parse_error(path[0])
+    def sees(self, daemon: str) -> bool:
+        """Whether the debug lines of a daemon are printed for this administrator."""
+        return self.unrestricted or (daemon in CONFIDES and self._level(*CONFIDES[daemon]) == WRITE)
 
 
 def _rights(cmdb: Cmdb, profile: Entry) -> Iterator[tuple[tuple[str, str], int]]:

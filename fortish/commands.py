@@ -185,6 +185,9 @@ class DebugSwitch(Protocol):
     enabled: bool
     timestamp: bool
 
+    def sees(self, daemon: str) -> bool:
+        """Whether the administrator there may see a daemon's lines."""
+
 
 class BatchLines(Protocol):
     """`execute batch`: the lines that are gathered, None if none are, and the last run as (code, line)."""

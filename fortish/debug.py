@@ -5,6 +5,7 @@ Levels belong to the box; whether a console prints them is that console's own sw
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 MINUTES = 30  # how long debug stays on unless told (documented)
@@ -13,10 +14,15 @@ CLI, CLI_LEVEL = "cli", 3  # the command line has a level from the start; so lon
 
 @dataclass(slots=True)
 class ConsoleDebug:
-    """One console's switch."""
+    """One console's switch. `permits` says of a daemon whether the administrator there may see its lines."""
 
     enabled: bool = False
     timestamp: bool = False
+    permits: Callable[[str], bool] = lambda daemon: True
+
+    def sees(self, daemon: str) -> bool:
+        """Whether the administrator there may see a daemon's lines."""
+        return self.permits(daemon)
 
 
 @dataclass(slots=True)

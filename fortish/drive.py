@@ -91,12 +91,12 @@ class Runtime:
             self.box.keep()
 
     def trace(self, daemon: str, line: str) -> None:
-        """Print a debug line to every console that has debug on, if the daemon's level is not 0."""
+        """Print a debug line to every console that has debug on and may see it, if the daemon's level is not 0."""
         now = self.box.clock.now()
         if not self.box.debug.level(daemon, now):
             return
         for console in self.consoles:
-            if console.debug.enabled:
+            if console.debug.enabled and console.debug.sees(daemon):
                 stamp = time.strftime("%Y-%m-%d %H:%M:%S ", time.gmtime(now)) if console.debug.timestamp else ""
                 console.trace(stamp + line)
 

@@ -61,7 +61,7 @@ class Session:
         """A fresh session of `administrator`, at the root prompt."""
         self.administrator = administrator
         self.editor = Editor(self.box.cmdb, vdom)
-        self.debug = ConsoleDebug()
+        self.debug = ConsoleDebug(permits=lambda daemon: self.access.sees(daemon))
         self.options: dict[str, Any] = {}
         self.batch = Batch()
         self.alive, self.left = True, ""
@@ -185,9 +185,9 @@ class Session:
             case c.Exit():
                 self.leave("exit")
             case c.Execute(words, piped):
-                yield from _piped(self._run(execute.HOOKS, words), piped)
+                yield from _piped(self._run("execute", execute.HOOKS, words), piped)
             case c.Diagnose(words, piped):
-                yield from _piped(self._run(diagnose.HOOKS, words), piped)
+                yield from _piped(self._run("diagnose", diagnose.HOOKS, words), piped)
             case c.Get(words, piped):
                 yield from _piped(self._get(words), piped)
             case c.Show(full, words, piped):
@@ -223,12 +223,11 @@ class Session:
             self.box.logouts += 1
             self.leave("logout")
 
-    def _run(self, table: hooks.Table, words: c.Words) -> Flow:
+    def _run(self, verb: str, table: hooks.Table, words: c.Words) -> Flow:
         hook, rest, path = hooks.find(table, words, self.editor.place_kind)
         if hook is None:
             raise messages.parse_error(rest[0]) if rest else messages.incomplete()
-        if table is execute.HOOKS:
-            self.access.check_execute(path)
+        self.access.check_command(verb, path)
         if rest and hooks.below(table, path) and not hook.parameters and hook.done:
             raise messages.parse_error(rest[0])
         yield from hook.run(self, hooks.arguments(hook, rest))
@@ -268,6 +267,7 @@ class Session:
         if not self.editor.frames:
             hook, rest, begun = hooks.find(get.HOOKS, words, self.editor.place_kind)
             if hook is not None and not self.shadowed(hook, words):
+                self.access.check_command("get", begun)
                 yield from hook.run(self, hooks.arguments(hook, rest))
                 return
             if not words and self.editor.place_kind != "vdoms":

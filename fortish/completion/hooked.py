@@ -30,23 +30,21 @@ _HIDDEN = -61  # the code of a command that the access profile hides; others are
 
 def execute_(session: Administrator, typed: Words) -> Next:
     """Behind `execute`."""
-    return hooked(session, execute.HOOKS, typed)
+    return hooked(session, "execute", execute.HOOKS, typed)
 
 
 def diagnose_(session: Administrator, typed: Words) -> Next:
     """Behind `diagnose`."""
-    return hooked(session, diagnose.HOOKS, typed)
+    return hooked(session, "diagnose", diagnose.HOOKS, typed)
 
 
-def hooked(session: Administrator, table: hooks.Table, typed: Words) -> Next:
+def hooked(session: Administrator, verb: str, table: hooks.Table, typed: Words) -> Next:
     """Behind the words of a hook, or of the start of one. Raises `CliError`."""
-    place = session.editor.place_kind
-    hook, rest, path = hooks.find(table, typed, place)
-    if path and table is execute.HOOKS and _hidden(session, path):
-        raise messages.parse_error(path[0])
+    table = _open(session, verb, table)
+    hook, rest, path = hooks.find(table, typed, session.editor.place_kind)
     if rest and (hook is None or len(rest) > len(hook.parameters)):
         raise messages.parse_error(rest[0] if hook is None else rest[len(hook.parameters)])
-    inner = () if rest else (_below(session, table, path, place),)
+    inner = () if rest else (_below(session, table, path),)
     if hook is None:
         return Next(inner)
     enter = len(rest) >= hook.needs
@@ -55,18 +53,23 @@ def hooked(session: Administrator, table: hooks.Table, typed: Words) -> Next:
     return Next((*inner, *offered), enter)
 
 
-def _below(session: Administrator, table: hooks.Table, path: PathWords, place: str) -> Offer:
+def _below(session: Administrator, table: hooks.Table, path: PathWords) -> Offer:
     """The hooks' next words with their help: the hook's, the config path's of that name, or the word itself."""
     view = session.editor.view
-    found = hooks.below(table, path, place)
-    if table is execute.HOOKS and not session.access.unrestricted:
-        found = [word for word in found if not _hidden(session, (*path, word))]
+    found = hooks.below(table, path, session.editor.place_kind)
     return words(found, lambda word: table[(*path, word)].help if (*path, word) in table else view.help((*path, word)))
 
 
-def _hidden(session: Administrator, path: PathWords) -> bool:
+def _open(session: Administrator, verb: str, table: hooks.Table) -> hooks.Table:
+    """The commands that the access profile does not hide."""
+    if session.access.unrestricted:
+        return table
+    return {path: hook for path, hook in table.items() if not _hidden(session, verb, path)}
+
+
+def _hidden(session: Administrator, verb: str, path: PathWords) -> bool:
     try:
-        session.access.check_execute(path)
+        session.access.check_command(verb, path)
     except CliError as error:
         return error.code == _HIDDEN
     return False

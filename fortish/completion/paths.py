@@ -146,7 +146,7 @@ def get_(session: Administrator, typed: Words) -> Next:
         return END
     there = {path: hook for path, hook in get.HOOKS.items() if not session.shadowed(hook, path)}
     try:
-        acting = hooked(session, there, typed)
+        acting = hooked(session, "get", there, typed)
         hook = hooks.find(there, typed, session.editor.place_kind)[0]
     except CliError:
         return _read(session, typed)
