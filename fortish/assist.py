@@ -116,7 +116,7 @@ class Menu(Completer):
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         """The candidates: first what can be inserted."""
         text = document.text_before_cursor
-        help_ = completion.candidates(self._session, self._before(text))
+        help_ = completion.candidates(self._session, self._before(text), pipes=True)
         if not text.endswith(help_.partial):
             return  # the word began on a line that is entered already
         stays, words = completion.replacements(help_, text)
@@ -220,7 +220,7 @@ def coloured(session: Session, text: str) -> StyleAndTextTuples:
 
 def _style(session: Session, text: str, word: str, *, verb: bool) -> str:
     """The style of the last word of a text."""
-    help_ = completion.candidates(session, text)
+    help_ = completion.candidates(session, text, pipes=True)
     if help_.error is not None:
         return "error"
     if word.startswith(PIPE) and help_.partial == word[1:]:

@@ -418,7 +418,7 @@ class _Shell:
     async def _help(self, buffer: Buffer) -> None:
         """The list for the text before the cursor, then the prompt with the line; a word that is clear is completed."""
         line, typed = buffer.text, buffer.document.text_before_cursor
-        help_ = completion.candidates(self._session, self._before(typed))
+        help_ = completion.candidates(self._session, self._before(typed), pipes=self._assist)
         lines = completion.layout(help_)
         self._touched = math.inf  # whoever reads a page is not idle
         furnished = self._assist or self._watcher is not None
@@ -446,7 +446,7 @@ class _Shell:
         typed = buffer.document.text_before_cursor
         stem, words, at, shown = self._cycle
         if not words or typed != shown:
-            help_ = completion.candidates(self._session, self._before(typed))
+            help_ = completion.candidates(self._session, self._before(typed), pipes=self._assist)
             stem, words = completion.replacements(help_, typed)
             at = words.index(typed[len(stem) :]) if typed[len(stem) :] in words else -1 if by > 0 else 0
         if not words:

@@ -48,8 +48,8 @@ class Help:
     error: str | None = None
 
 
-def candidates(session: Administrator, text: str) -> Help:
-    """What may stand at the end of `text`, the text left of the cursor."""
+def candidates(session: Administrator, text: str, *, pipes: bool = False) -> Help:
+    """What may stand at the end of `text`, the text left of the cursor; with `pipes` also `|` and what is behind it."""
     if text.lstrip(BLANK)[:1] == "#":
         return Help("", enter=True)
     words, partial = split(text)
@@ -58,7 +58,7 @@ def candidates(session: Administrator, text: str) -> Help:
     try:
         if words and is_piped(session, words[0]):
             words, partial = piped(words, partial)
-        after = following(session, words)
+        after = following(session, words, pipes=pipes)
     except CliError as error:
         word = error.word or (words[-1] if words else partial)
         return Help(partial, error=Text.PARSE_ERROR(word=word))

@@ -47,8 +47,11 @@ _PIPE = "|"
 PIPED = frozenset({"diagnose", "execute", "get", "show", "sudo", "tree"})  # whose output grep may filter
 
 
-def following(session: Administrator, typed: Words) -> Next:
-    """What may follow the words. Raises `CliError` at the one that leads nowhere."""
+def following(session: Administrator, typed: Words, *, pipes: bool) -> Next:
+    """What may follow the words. Raises `CliError` at the one that leads nowhere.
+
+    The box has no help for `|` and what is behind it, and takes it for such a word: with `pipes` there is.
+    """
     legal = session.editor.legal
     if not typed:
         return _verbs(session, legal)
@@ -57,11 +60,13 @@ def following(session: Administrator, typed: Words) -> Next:
         return _FOLLOWERS[verb](session, typed[1:])
     at = next((place for place, word in enumerate(typed) if is_pipe(word)), None)
     if at is not None:
-        if not _FOLLOWERS[verb](session, typed[1:at]).enter:
+        if not pipes or not _FOLLOWERS[verb](session, typed[1:at]).enter:
             raise messages.parse_error(_PIPE)
         return hooked.grep(typed[at + 1 :])
     found = _FOLLOWERS[verb](session, typed[1:])
-    return Next((*found.offers, verbs({_PIPE: Text.HELP_PIPE})), True, found.again) if found.enter else found
+    if not (found.enter and pipes):
+        return found
+    return Next((*found.offers, verbs({_PIPE: Text.HELP_PIPE})), True, found.again)
 
 
 # Taken, and not listed: `quit` stands in no list of a real box, `exit` leaves at the root prompts only.

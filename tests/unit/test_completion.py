@@ -118,15 +118,30 @@ def test_an_option_shows_its_values_and_ends_after_one(session: Session) -> None
 def test_a_hook_shows_its_positional_parameters(session: Session) -> None:
     line = "execute vpn certificate local generate est "
     assert shown(session, line) == ["<name>    Name of the local certificate."]
-    (optional, pipe) = shown(session, f"{line}new ")
+    (optional,) = shown(session, f"{line}new ")
     assert optional.startswith("<Enter>|<algorithm>    ")
-    assert pipe.startswith("|  ")
 
 
-def test_a_pipe_is_followed_by_grep_and_its_options(session: Session) -> None:
-    assert completions(session, "show | ") == ["grep"]
-    assert {"-i", "-v", "-f"} <= set(completions(session, "show | grep "))
-    assert shown(session, "show | grep -i est ") == [" <Enter>"]
+def piped(session: Session, text: str) -> list[str]:
+    return layout(candidates(session, text, pipes=True))
+
+
+def test_a_learner_is_shown_what_follows_a_pipe(session: Session) -> None:
+    assert piped(session, "show system console ") == ["|    Filter the output.", " <Enter>"]
+    assert piped(session, "show | ") == ["grep    Print the lines that match."]
+    options = [line.split()[0] for line in piped(session, "show | grep -i -nf ")]
+    assert options == ["-A", "-B", "-C", "-c", "-f", "-i", "-n", "-v", "<pattern>"]
+    assert piped(session, "show | grep -A ") == ["<lines>    So many lines after each match."]
+    assert "<pattern>" in piped(session, "show | grep -A 3 ")[-1]
+    assert piped(session, "show | grep -i est ") == [" <Enter>"]
+    assert piped(session, "execute ping | grep x") == ["command parse error before '|'"]
+    assert piped(session, "show | grep -x ") == ["command parse error before '-x'"]
+
+
+def test_the_box_has_no_help_for_a_pipe(session: Session) -> None:
+    for line in ("show |", "show | ", "show | gr", "show | grep -i ", "get system status |grep x"):
+        assert shown(session, line) == ["command parse error before '|'"]
+        assert completions(session, line) == []
 
 
 def test_a_partial_word_narrows_the_list(session: Session) -> None:
