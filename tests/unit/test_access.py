@@ -13,9 +13,7 @@ from fortish.diagnose.debug import DAEMONS
 from fortish.replay import Player, typed_lines
 from fortish.session import Session
 
-ENROLL = (
-    'execute vpn certificate local generate est n ec-secp256r1 https://testrfc7030.com:8443 CN=n "" estuser estpwd'
-)
+ENROLL = 'execute vpn certificate local generate est n ec-secp256r1 https://testrfc7030.com:8443 CN=n "" estuser estpwd'
 PROFILES = """
 config system accprofile
 edit watchers
