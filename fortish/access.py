@@ -62,7 +62,7 @@ EXECUTE: dict[PathWords, tuple[str, str, str]] = {
     ("vpn",):          ("vpngrp", "", WRITE),
 }
 
-# `diagnose` in the same way. What the daemons print holds passwords (`CONFIDES`), so debugging is not for readers. Sorted.
+# `diagnose` in the same way. What daemons print holds passwords (`CONFIDES`): debugging is not for readers. Sorted.
 DIAGNOSE: dict[PathWords, tuple[str, str, str]] = {
     ():                              ("sysgrp", "mnt", READ),
     ("debug",):                      ("sysgrp", "mnt", WRITE),
