@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from fortish.cmdb.schema import Level, Schema, words
 from fortish.cmdb.store import GLOBAL, SINGLE, VDOM, Change, Cmdb, Drop, Journal, Order
+from fortish.cmdb.workspace import Transaction
 from fortish.debug import Debug
 
 LOCAL, CA = words("vpn certificate local"), words("vpn certificate ca")
@@ -129,6 +130,7 @@ class Box:
     the box remembers beside its configuration, where it has a place for it. It raises `StorageFault`.
     `booted` is box time; `logouts` counts how often everybody was logged out; `config_errors` are the lines of a backup that were not understood; `unsaved_since` is when the
     first change was made that is not saved (`cfg-save`), `warned` whether everybody knows that it is about to be undone.
+    `transactions` are those of workspace mode, by their number; they do not outlive a boot.
     """
 
     firmware: Firmware
@@ -147,6 +149,8 @@ class Box:
     config_errors: list[str] = field(default_factory=list)
     unsaved_since: float | None = None
     warned: bool = False
+    transactions: dict[int, Transaction] = field(default_factory=dict)
+    last_transaction: int = 0
 
     @classmethod
     def new(cls, clock: Clock, firmware: str = DEFAULT_FIRMWARE, journal: Journal | None = None) -> Box:
@@ -178,6 +182,7 @@ class Box:
         self.enrolling.clear()
         self.failed_logins.clear()
         self.config_errors.clear()
+        self.transactions.clear()
         self.booted = self.clock.now()
         self.logouts += 1
 

@@ -190,10 +190,11 @@ class DebugSwitch(Protocol):
 
 
 class BatchLines(Protocol):
-    """`execute batch`: the lines that are gathered, None if none are, and the last run as (code, line)."""
+    """`execute batch`: the lines that are gathered, None if none are; the last run as (code, line); if one runs now."""
 
     lines: list[str] | None
     log: list[tuple[int, str]]
+    running: bool
 
 
 class Here(Protocol):
@@ -232,6 +233,16 @@ class Here(Protocol):
         """Whether the session goes on."""
 
     failure: CliError | None  # of the last line
+
+    @property
+    def transaction(self) -> Any:
+        """The transaction of workspace mode that is open here (`fortish.cmdb.workspace.Transaction`), or None."""
+
+    def work_in(self, transaction: Any) -> None:
+        """From now on configuration is that of a transaction; None: the running one. At the root prompt."""
+
+    def put(self, changes: list[Any]) -> None:
+        """Make changes (`fortish.cmdb.store.Change`) as this administrator. Raises `CliError`."""
 
     @property
     def keeps_unknown(self) -> bool:

@@ -197,9 +197,10 @@ class Driving:
                 return None
             case Trace(daemon, line):
                 return self.runtime.trace(daemon, line)
-            case Announce(line):
+            case Announce(line, to):
                 for console in self.runtime.consoles:
-                    console.trace(line)
+                    if to is None or console.debug is to:
+                        console.trace(line)
                 return None
             case Ask(question, kind):
                 return await self.console.ask(question, kind) if self.console is not None else "n"

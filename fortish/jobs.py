@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from fortish.box import LOCAL, SYSTEM_GLOBAL, Box, Watch
 from fortish.cmdb.store import CFG_SAVE, GLOBAL, SINGLE, Entry
+from fortish.cmdb.workspace import WARNINGS
 from fortish.messages import Text
 from fortish.steps import Announce, Flow
 
@@ -25,7 +26,7 @@ METHODS = {"est": "EST", "scep": "SCEP"}  # the protocols that renew, as the eve
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work for a certificate: `renew` or `warn`, due at `due` (box time, seconds)."""
+    """Work of a kind (`FLOWS`) for a certificate, or for what else `name` names, due at `due` (box time, seconds)."""
 
     kind: Kind
     name: str
@@ -42,6 +43,9 @@ def next_job(box: Box, idle: float = math.inf) -> Job | None:
 def all_jobs(box: Box) -> Iterator[Job]:
     """Every job that will fall due."""
     yield from _reverting(box)
+    for transaction in box.transactions.values():
+        before = WARNINGS[transaction.warned] if transaction.warned < len(WARNINGS) else 0
+        yield Job("transaction", str(transaction.id), transaction.due - before)
     for (scope, name), pending in box.pending.items():
         if (scope, name) not in box.enrolling:
             yield Job("poll", name, pending.due, scope)
@@ -209,6 +213,29 @@ def warn_of_revert(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     yield Announce(Text.REVERT_WARNING(seconds=WARNING))
 
 
+def expire(box: Box, name: str, scope: str = GLOBAL) -> Flow:
+    """Tell who has a transaction that its time is nearly over, or that it is, and drop it then."""
+    transaction = box.transactions[int(name)]
+    if transaction.warned < len(WARNINGS):
+        seconds = WARNINGS[transaction.warned]
+        transaction.warned += 1
+        line = Text.TRANSACTION_EXPIRES(id=transaction.id, seconds=seconds)
+    else:
+        del box.transactions[transaction.id]
+        line = Text.TRANSACTION_EXPIRED(id=transaction.id)
+    if transaction.console is not None:
+        yield Announce(line, transaction.console)
+
+
 # By kind; sorted.
-FLOWS = {"poll": poll, "renew": renew, "revert": revert, "revert-warning": warn_of_revert, "warn": warn}
-IDLE = frozenset({"revert", "revert-warning"})  # what is done because nobody does anything
+# fmt: off
+FLOWS = {
+    "poll":           poll,
+    "renew":          renew,
+    "revert":         revert,
+    "revert-warning": warn_of_revert,
+    "transaction":    expire,
+    "warn":           warn,
+}
+# fmt: on
+IDLE = frozenset({"revert", "revert-warning", "transaction"})  # what is done because nobody does anything

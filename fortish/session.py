@@ -19,10 +19,11 @@ from fortish.box import Box
 from fortish.cmdb import render
 from fortish.cmdb.editor import CONFIGURES, READS, Editor, resolve_path
 from fortish.cmdb.schema import Table, View
-from fortish.cmdb.store import GLOBAL, ROOT, Rows
+from fortish.cmdb.store import GLOBAL, ROOT, Change, Cmdb, Rows
 from fortish.cmdb.unknown import words as as_text
 from fortish.cmdb.vdoms import PLACES
 from fortish.cmdb.working import check_key
+from fortish.cmdb.workspace import Guard, Transaction
 from fortish.debug import CLI, ConsoleDebug
 from fortish.diagnose import commits
 from fortish.errors import CliError, FortishError
@@ -40,10 +41,14 @@ KEY_WIDTH = 20  # characters of a key in the prompt; a longer one is cut to 16, 
 
 @dataclass(slots=True)
 class Batch:
-    """`execute batch`: the lines that wait for its end (None: it is stopped), and the last run as (code, line)."""
+    """`execute batch`: the lines that wait for its end (None: it is stopped), and the last run as (code, line).
+
+    `running`: the lines are being run at this moment.
+    """
 
     lines: list[str] | None = None
     log: list[tuple[int, str]] = field(default_factory=list)
+    running: bool = False
 
 
 class Session:
@@ -67,6 +72,7 @@ class Session:
         self.alive, self.left = True, ""
         self._logouts = self.box.logouts
         self.failure: CliError | None = None
+        self.transaction: Transaction | None = None
         self._joiner = LineJoiner()
         self._depth = self._calls = 0
         home = confined_to(self.box.cmdb, administrator) if administrator != FACTORY else None
@@ -74,8 +80,26 @@ class Session:
             self.editor.home, self.editor.confined = home, True
 
     def leave(self, how: str) -> None:
-        """The session ends: exit, logout, reboot or shutdown."""
+        """The session ends: exit, logout, reboot or shutdown. A transaction that is open waits for its end."""
         self.alive, self.left = False, how
+        if self.transaction is not None:
+            self.transaction.console = None
+
+    def work_in(self, transaction: Transaction | None) -> None:
+        """From now on configuration is that of a transaction; None: the running one. At the root prompt."""
+        self.transaction = transaction
+        self.editor.cmdb = self.box.cmdb if transaction is None else transaction.branch
+        self.editor.frames = []
+
+    def put(self, changes: list[Change]) -> None:
+        """Make changes as this administrator. Raises `CliError`."""
+        self.editor.commit(changes)
+
+    def _guard(self) -> Guard | None:
+        """What keeps transactions apart while there are any."""
+        if not self.box.transactions:
+            return None
+        return Guard(tuple(self.box.transactions.values()), self.transaction)
 
     @property
     def access(self) -> Access:
@@ -91,6 +115,11 @@ class Session:
     def scope(self) -> str:
         """Where certificates made or imported here are kept: `global`, or the VDOM on a box that has several."""
         return self.editor.scope if self.box.cmdb.multi else GLOBAL
+
+    @property
+    def cmdb(self) -> Cmdb:
+        """The configuration that is seen and changed here: the running one, or that of a transaction."""
+        return self.editor.cmdb
 
     @property
     def prompt(self) -> str:
@@ -133,6 +162,8 @@ class Session:
             yield Say(Text.LOGGED_OUT())
             self.leave("logout")
             return
+        if self.transaction is not None and self.transaction.id not in self.box.transactions:
+            self.work_in(None)  # its time is over
         try:
             if self.batch.lines is not None and self._gathered(whole.text):
                 return
@@ -171,6 +202,9 @@ class Session:
 
     def obey(self, command: c.Command) -> Flow:
         """Carry out one command. Raises `CliError`."""
+        self.editor.guard = self._guard()
+        if self.transaction is not None:
+            self.transaction.touch(self.box.clock.now())
         self.editor.check_place()
         rights = self.access
         if rights.unrestricted:
@@ -207,7 +241,7 @@ class Session:
         return self.at_root and not self.editor.place
 
     def _configure(self, command: c.Command) -> Flow:
-        frame, generation = self.editor.frame, self.box.cmdb.generation
+        frame, generation = self.editor.frame, self.cmdb.generation
         outcome = self.editor.apply(command)
         if outcome.lines:
             yield Say("\n".join(outcome.lines))
@@ -217,7 +251,7 @@ class Session:
             outcome = self.editor.confirm(outcome)
             if outcome.lines:
                 yield Say("\n".join(outcome.lines))
-        if CLI in self.box.debug.levels and self.box.cmdb.generation != generation:
+        if CLI in self.box.debug.levels and self.cmdb.generation != generation:
             yield from commits.trace(self.box, frame, command)
         if outcome.logout:
             self.box.logouts += 1
@@ -234,7 +268,7 @@ class Session:
 
     def _sudo(self, scope: str, words: c.Words) -> Flow:
         """One command in another scope, without entering it."""
-        found = complete_word(scope, (GLOBAL, *self.box.cmdb.vdoms()))
+        found = complete_word(scope, (GLOBAL, *self.cmdb.vdoms()))
         if len(found) != 1:
             raise messages.parse_error(scope)
         with self.editor.elsewhere(found[0]):
@@ -244,7 +278,7 @@ class Session:
 
     def _alias(self, name: str) -> Flow:
         """The commands that stand under a name of the administrator's own, at the root prompt."""
-        entry = self.box.cmdb.entry(GLOBAL, ALIAS, name)
+        entry = self.cmdb.entry(GLOBAL, ALIAS, name)
         self._calls = self._calls + 1 if self._depth else 0
         if entry is None or self._depth >= DEEPEST or self._calls > MOST_CALLS:
             raise messages.parse_error(name)
@@ -273,7 +307,7 @@ class Session:
             if not words and self.editor.place_kind != "vdoms":
                 raise messages.incomplete()
         if not words and not self.editor.frames:
-            listed = (line for name in self.box.cmdb.vdoms() for line in (f"== [ {name} ]", f"name: {name}   "))
+            listed = (line for name in self.cmdb.vdoms() for line in (f"== [ {name} ]", f"name: {name}   "))
             yield from _say(chain(listed, [""]))
             return
         try:
@@ -283,7 +317,7 @@ class Session:
                 raise
             raise messages.parse_error(rest[0]) if rest else messages.incomplete() from None
         # `get` ends its listing with an empty line of its own.
-        lines = render.get_table(self.box.cmdb, table, rows) if key is None else self._got(table, rows, key)
+        lines = render.get_table(self.cmdb, table, rows) if key is None else self._got(table, rows, key)
         yield from _say(chain(lines, [""]))
 
     def shadowed(self, hook: hooks.Hook, words: c.Words) -> bool:
@@ -293,12 +327,12 @@ class Session:
         """
         path, last = hook.path[:-1], hook.path[-1]
         if self.editor.view.table(path) is None:
-            return any(self.box.cmdb.schema.table(stored) is not None for stored in (path, ("vpn", *path)))
+            return any(self.cmdb.schema.table(stored) is not None for stored in (path, ("vpn", *path)))
         typed = words[len(path)]
         return typed != last and typed in self._absolute(words[: len(path)])[1]
 
     def _got(self, table: Table, rows: Rows, key: str) -> Iterator[str]:
-        return render.get_entry(self.box.cmdb, table, key, rows[key])
+        return render.get_entry(self.cmdb, table, key, rows[key])
 
     def _show(self, words: c.Words, full: bool) -> Iterator[str]:
         if not words and not self.editor.frames:
@@ -306,7 +340,7 @@ class Session:
             return
         table, rows, key = self._place(words)
         shown = rows if key is None else {key: rows[key]}
-        yield from render.show_table(self.box.cmdb, table, shown, full)
+        yield from render.show_table(self.cmdb, table, shown, full)
 
     @property
     def keeps_unknown(self) -> bool:
@@ -315,12 +349,13 @@ class Session:
 
     def configuration(self, full: bool = False) -> Iterator[str]:
         """The whole configuration, as `show` prints it at the root and a backup holds it."""
-        place, frames = self.editor.place, self.editor.frames
-        self.editor.place, self.editor.frames = (), []
+        editor = self.editor
+        place, frames, cmdb = editor.place, editor.frames, editor.cmdb
+        editor.place, editor.frames, editor.cmdb = (), [], self.box.cmdb
         try:
             yield from list(self._whole(full))
         finally:
-            self.editor.place, self.editor.frames = place, frames
+            editor.place, editor.frames, editor.cmdb = place, frames, cmdb
 
     def _whole(self, full: bool) -> Iterator[str]:
         """All that can be named here; at the root of a divided box every scope in turn."""
@@ -332,7 +367,7 @@ class Session:
             yield "config global"
             yield from self._tables(self._view("global"), GLOBAL, full)
             yield "end"
-            for name in self.box.cmdb.vdoms():
+            for name in self.cmdb.vdoms():
                 yield from ("config vdom", f"edit {name}")
                 yield from self._tables(self._view("vdom"), name, full)
                 yield "end"
@@ -340,22 +375,22 @@ class Session:
             yield from self._vdom_list()
         else:
             yield from self._tables(self.editor.view, self.editor.scope, full)
-        for kept in self.box.cmdb.unknown.values() if kind in ("root", "multi") else ():
+        for kept in self.cmdb.unknown.values() if kind in ("root", "multi") else ():
             yield from kept.lines
 
     def _view(self, kind: str) -> View:
         rights = self.access
-        schema = self.box.cmdb.schema
+        schema = self.cmdb.schema
         return schema.view(kind) if rights.unrestricted else View(schema, kind, rights.hides)
 
     def _vdom_list(self) -> Iterator[str]:
         yield "config vdom"
-        for name in self.box.cmdb.vdoms():
+        for name in self.cmdb.vdoms():
             yield from (f"edit {name}", "next")
         yield "end"
 
     def _tables(self, view: View, place: str, full: bool) -> Iterator[str]:
-        cmdb = self.box.cmdb
+        cmdb = self.cmdb
         for path in view.paths():
             table = view.table(path)
             assert table is not None
@@ -391,7 +426,7 @@ class Session:
 
     def _absolute(self, words: c.Words) -> tuple[Table, Rows, str | None]:
         table, rest = resolve_path(self.editor.view, words)
-        cmdb = self.box.cmdb
+        cmdb = self.cmdb
         scope = cmdb.scope_of(table, self.editor.scope)
         rows = dict(cmdb.rows(scope, table.path))
         if table.ranged and rest and scope != GLOBAL:  # in a VDOM the certificates of the whole box are known too

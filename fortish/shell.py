@@ -95,7 +95,7 @@ async def interact(
     finally:
         await _stopped(work)
         runtime.consoles.remove(shell)
-        if session.editor.unsaved:
+        if _unsaved(session):
             print(Text.NOT_SAVED(places=_unsaved(session)), file=sys.stderr)
     return 0
 
@@ -129,8 +129,12 @@ def _reported(flow: Flow) -> Flow:
 
 
 def _unsaved(session: Session) -> str:
+    """What has been changed and is not saved: entries, and the transaction that is open."""
     frames = [f for f in session.editor.frames if f.working is not None and f.working.changed]
-    return ", ".join(" ".join(filter(None, (*f.table.path, f.working.key if f.working else ""))) for f in frames)
+    names = [" ".join(filter(None, (*f.table.path, f.working.key if f.working else ""))) for f in frames]
+    if session.transaction is not None and session.transaction.changes():
+        names.append(Text.TRANSACTION_NAME(id=session.transaction.id))
+    return ", ".join(names)
 
 
 def _put(buffer: Buffer, typed: str) -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import httpx
 
+    from fortish.commands import DebugSwitch
+
 
 class Kind(Enum):
     """What a question takes for an answer."""
@@ -42,9 +44,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Print `line` to every console."""
+    """Print `line` to every console, or to the one that has this debug switch."""
 
     line: str
+    to: DebugSwitch | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from fortish import commands as c
 from fortish import messages
 from fortish.cmdb import checks, rows, vdoms
 from fortish.cmdb.outcome import DONE, Outcome
-from fortish.cmdb.schema import PathWords, Table, View
+from fortish.cmdb.schema import Attribute, PathWords, Table, View
 from fortish.cmdb.store import (
     BLOCK,
     GLOBAL,
@@ -118,6 +118,19 @@ class Permits(Protocol):
         """Whether a transaction keeps to the administrator's own rights. Raises `CliError`."""
 
 
+class Guard(Protocol):
+    """What keeps transactions apart (`fortish.cmdb.workspace`). Each method raises `CliError`."""
+
+    def opened(self, scope: str, path: PathWords, key: str) -> None:
+        """An entry or singleton is opened."""
+
+    def setting(self, path: PathWords, name: str) -> None:
+        """An attribute is about to be changed."""
+
+    def changing(self, cmdb: Cmdb, changes: list[Change]) -> None:
+        """Changes are about to be made."""
+
+
 class Editor:
     """Applies configuration verbs for one administrator.
 
@@ -129,6 +142,7 @@ class Editor:
         self.place: tuple[str, ...] = ()  # with VDOMs: (), (global,), (vdom,) or (vdom, name)
         self.confined = False  # to the VDOM `home`
         self.permits: Permits | None = None  # None: everything
+        self.guard: Guard | None = None  # None: no transaction is open
         self._view: tuple[object, View] | None = None
         self.keep_unknown = False
         self._block: Block | None = None
@@ -302,6 +316,8 @@ class Editor:
             self.frames.append(Frame("table", table, scope, table.path[-1], child))
             return
         rows = self.cmdb.rows(scope, table.path) if child is None else child.rows
+        if self.guard is not None and child is None:
+            self.guard.opened(scope, table.path, SINGLE)
         working = Working(self.cmdb, table, self.scope, SINGLE, rows.get(SINGLE))
         self.frames.append(Frame("singleton", table, scope, table.path[-1], child, working))
 
@@ -318,6 +334,8 @@ class Editor:
             self.commit([Put(scope, table.path, key, base)])
         if base is None:
             raise messages.parse_error(rest[0])
+        if self.guard is not None:
+            self.guard.opened(scope, table.path, key)
         working = Working(self.cmdb, table, self.scope, key, base)
         self.frames.append(Frame("singleton", table, scope, key, None, working))
 
@@ -332,6 +350,8 @@ class Editor:
             self.permits.check_change(frame.table.path)
         if base is None and frame.table.ranged and frame.scope != GLOBAL and frame.child is None:
             self._check_not_global(frame.table, key)
+        if self.guard is not None and frame.child is None:
+            self.guard.opened(frame.scope, frame.table.path, key)
         working = Working(self.cmdb, frame.table, self.scope, key, base)
         self.frames.append(Frame("entry", frame.table, frame.scope, key, frame.child, working))
         return DONE if base is not None else Outcome((Text.NEW_ENTRY(key=key),))
@@ -353,20 +373,27 @@ class Editor:
 
     def set(self, command: c.Set) -> Outcome:
         """Replace a value in the working copy."""
-        working = self._working()
-        working.set(find_attribute(working, command.name), command.values)
+        working, attribute = self._found(command.name)
+        working.set(attribute, command.values)
         return DONE
+
+    def _found(self, typed: str) -> tuple[Working, Attribute]:
+        """The working copy, and the attribute of it that is about to be changed. Raises `CliError`."""
+        working = self._working()
+        attribute = find_attribute(working, typed)
+        if self.guard is not None:
+            self.guard.setting(working.table.path, attribute.name)
+        return working, attribute
 
     def unset(self, command: c.Unset) -> Outcome:
         """Back to the default in the working copy."""
-        working = self._working()
-        working.unset(find_attribute(working, command.name))
+        working, attribute = self._found(command.name)
+        working.unset(attribute)
         return DONE
 
     def change_list(self, command: c.Append | c.Select | c.Unselect) -> Outcome:
         """Add to, replace or thin out a list in the working copy."""
-        working = self._working()
-        attribute = find_attribute(working, command.name)
+        working, attribute = self._found(command.name)
         if not attribute.multiple:
             raise messages.parse_error(command.name)
         typed = TYPES[attribute.type].read(attribute, command.values, working)
@@ -434,6 +461,8 @@ class Editor:
         """Keep and apply changes. Raises `CliError` where they may not be made or cannot be stored."""
         if self.permits is not None:
             self.permits.check_changes(changes)
+        if self.guard is not None:
+            self.guard.changing(self.cmdb, changes)
         checks.check_changes(self.cmdb, changes)
         try:
             self.cmdb.commit(changes)

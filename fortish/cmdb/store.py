@@ -311,7 +311,7 @@ class Cmdb:
 
     def stored(self, scope: str, path: PathWords) -> Rows:
         """The rows of a table as they are saved: read them, do not change them."""
-        return self.rows(scope, path) if self.saved is None else self._held(self.saved, (scope, path))
+        return self.rows(scope, path) if self.saved is None else self.held(self.saved, (scope, path))
 
     def _take(self, changes: list[Change], unsafe: bool, mode: str | None) -> None:
         """Apply changes, which are saved or not, and which set `cfg-save` to `mode` if they set it."""
@@ -361,6 +361,15 @@ class Cmdb:
         """The whole configuration as a value."""
         return {place: dict(rows) for place, rows in self._tables.items()}
 
+    def branch(self) -> Cmdb:
+        """A copy that is changed by itself, and of which nothing is kept."""
+        copy = Cmdb(self.schema)
+        copy.firmware_defaults = self.firmware_defaults
+        copy.generation = self.generation
+        copy._tables = self.snapshot()
+        copy._users = {target: set(users) for target, users in self._users.items()}
+        return copy
+
     def replace(self, wanted: Snapshot) -> None:
         """Make the configuration that of a snapshot, and keep it, in one transaction. Raises `StorageFault`."""
         changes = self.difference(self.snapshot(), wanted)
@@ -372,12 +381,12 @@ class Cmdb:
         """The changes that lead from one configuration to another."""
         changes: list[Change] = []
         for place in dict.fromkeys((*old, *new)):
-            gone = place[0] != GLOBAL and place[0] not in self._held(new, (GLOBAL, VDOM))
-            changes += _between(place, self._held(old, place), {} if gone else self._held(new, place))
+            gone = place[0] != GLOBAL and place[0] not in self.held(new, (GLOBAL, VDOM))
+            changes += _between(place, self.held(old, place), {} if gone else self.held(new, place))
         # VDOMs go last: their entries are removed before them.
         return sorted(changes, key=lambda change: isinstance(change, Drop) and change.path == VDOM)
 
-    def _held(self, snapshot: Snapshot, place: Place) -> Rows:
+    def held(self, snapshot: Snapshot, place: Place) -> Rows:
         """The rows of a table in a snapshot: the factory's where it has none."""
         if place in snapshot:
             return snapshot[place]
@@ -420,9 +429,9 @@ class Cmdb:
         """Keep the reverse index true for one entry."""
         if not table.references and not table.children:
             return
-        for attribute, target in _targets(table, entry):
+        for attribute, target in targets(table, entry):
             user = User(scope, table.path, key, attribute)
-            for path in _paths_of(table, attribute):
+            for path in paths_of(table, attribute):
                 users = self._users.setdefault((path, target), set())
                 users.add(user) if add else users.discard(user)
 
@@ -447,7 +456,7 @@ def _between(place: Place, old: Rows, new: Rows) -> list[Change]:
     return changes
 
 
-def _targets(table: Table, entry: Entry, prefix: str = "") -> Iterator[tuple[str, str]]:
+def targets(table: Table, entry: Entry, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Every (attribute, target key) of an entry, its child rows included (`child/attribute`)."""
     for attribute in table.references:
         value = entry.values.get(attribute.name)
@@ -456,10 +465,11 @@ def _targets(table: Table, entry: Entry, prefix: str = "") -> Iterator[tuple[str
                 yield f"{prefix}{attribute.name}", target
     for name, child in table.children.items():
         for row in entry.children.get(name, {}).values():
-            yield from _targets(child, row, f"{prefix}{name}/")
+            yield from targets(child, row, f"{prefix}{name}/")
 
 
-def _paths_of(table: Table, attribute: str) -> tuple[PathWords, ...]:
+def paths_of(table: Table, attribute: str) -> tuple[PathWords, ...]:
+    """The tables that an attribute (`child/attribute` for a child row's) may name an entry of."""
     *children, name = attribute.split("/")
     for child in children:
         table = table.children[child]

@@ -33,7 +33,7 @@ _NOTHING = Next()  # inside a block that is kept as text no name is known
 
 def _keys(session: Administrator) -> Offer:
     frame = session.editor.frame
-    return entries(session.box.cmdb.vdoms() if frame is None else session.editor.rows(frame))
+    return entries(session.editor.cmdb.vdoms() if frame is None else session.editor.rows(frame))
 
 
 def _new_key(session: Administrator) -> Offer:

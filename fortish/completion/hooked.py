@@ -117,7 +117,7 @@ def grep(typed: Words) -> Next:
 
 def alias(session: Administrator, typed: Words) -> Next:
     """Behind `alias`: a name in full."""
-    names = session.box.cmdb.rows(GLOBAL, ("system", "alias"))
+    names = session.editor.cmdb.rows(GLOBAL, ("system", "alias"))
     if not typed:
         return Next((entries(names),))
     if typed[0] not in names:

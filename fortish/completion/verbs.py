@@ -111,7 +111,7 @@ def _nothing(session: Administrator, typed: Words) -> Next:
 
 def _sudo(session: Administrator, typed: Words) -> Next:
     """A scope, then a command as it would be typed there."""
-    scopes = (GLOBAL, *session.box.cmdb.vdoms())
+    scopes = (GLOBAL, *session.editor.cmdb.vdoms())
     if not typed:
         return Next((entries(scopes),))
     scope = choose(typed[0], scopes)

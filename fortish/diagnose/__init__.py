@@ -5,7 +5,7 @@ from __future__ import annotations
 from fortish import hooks
 from fortish.diagnose import configlog, debug, system, watched
 from fortish.diagnose.known import KNOWN, WHERE
-from fortish.hooks import Hook, parameter
+from fortish.hooks import Hook, later, parameter
 
 _LEVEL = parameter("level", "Debug level; -1 for everything, 0 for nothing.", "var-string")
 
@@ -29,6 +29,11 @@ HOOKS = hooks.with_known(hooks.table(
     Hook("sys cmdb refcnt show", "Who uses an entry of the configuration.", system.references,
          (parameter("path", "Path of the table and name of its key, such as system.interface.name.", "var-string"),
           parameter("key", "Key of the entry.", "var-string")), 2),
+    Hook("sys config-transaction show txn-entity", "What the transaction that is open here has changed.",
+         later("fortish.diagnose.transactions", "entities")),
+    Hook("sys config-transaction show txn-lock", "Entries that transactions have locked.",
+         later("fortish.diagnose.transactions", "locks")),
+    Hook("sys config-transaction status", "Open transactions.", later("fortish.diagnose.transactions", "status")),
     Hook("sys vd list", "Every VDOM with its number.", system.vd_list, where="global"),
     Hook("test application est", "Requests that wait for an EST server's decision.", watched.est,
          (parameter("number", "1 lists them, 2 forgets one.", "var-string"),

@@ -14,6 +14,7 @@ _SOURCE = parameter("source-ip", "Source address of the connection.", "ipv4-addr
 _FILE = parameter("file", "File name on the server.", "var-string", 255)
 _SERVER = parameter("server", "Address or name of the TFTP server.", "var-string", 255)
 _BACKUP = "fortish.execute.backup"
+_TRANSACTION = "fortish.execute.transaction"
 _REVISION = parameter("revision", "Number of the revision.", "integer")
 _CER, _P12 = ("cer", "The certificate."), ("p12", "PKCS #12: certificate and private key.")
 _SIZES = tuple((size, f"RSA key of {size} bits.") for size in ("1024", "1536", "2048", "4096"))
@@ -69,6 +70,12 @@ HOOKS = hooks.with_known(hooks.table(
     Hook("batch status", "Whether lines are being gathered.", batch.status, where="global"),
     Hook("cfg reload", "Reboot to reload the configs.", later("fortish.execute.saving", "load_again"), where="global"),
     Hook("cfg save", "Save configs.", later("fortish.execute.saving", "save"), where="global"),
+    Hook("config-transaction abort", "Forget the changes of this transaction.", later(_TRANSACTION, "abort")),
+    Hook("config-transaction commit", "Let the changes of this transaction come into force.", later(_TRANSACTION, "commit")),
+    Hook("config-transaction resume", "Go on in a transaction that was left.", later(_TRANSACTION, "resume"),
+         (parameter("id", "Number of the transaction.", "integer", low=1, high=4294967295),), 1),
+    Hook("config-transaction start", "Change the configuration in a transaction.", later(_TRANSACTION, "start"),
+         (parameter("minutes", "Minutes without a typed line after which it is dropped (1-60); without, 5.", "integer", low=1, high=60),)),
     Hook("date", "Show or set the date of the box.", clock.date,
          (parameter("date", "New date, yyyy-mm-dd.", "var-string"),)),
     Hook("enter", "Stand in a VDOM.", enter.enter,

@@ -12,7 +12,7 @@ from typing import Any
 
 from fortish import messages
 from fortish.commands import Arguments, Here
-from fortish.errors import FortishError, Interrupted
+from fortish.errors import CliError, FortishError, Interrupted
 from fortish.messages import Text
 from fortish.steps import Ask, Flow, Kind, Say, Step
 
@@ -23,6 +23,8 @@ def start(here: Here, arguments: Arguments) -> Flow:
     """From now on lines are gathered."""
     if here.batch.lines is not None:
         raise messages.failed(NO_CODE, Text.BATCH_STARTED())
+    if here.transaction is not None:
+        raise messages.failed(NO_CODE, Text.TRANSACTION_NO_BATCH())
     here.batch.lines = []
     yield Say(Text.BATCH_START())
 
@@ -34,6 +36,15 @@ def end(here: Here, arguments: Arguments) -> Flow:
         raise messages.failed(NO_CODE, Text.BATCH_NOT_STARTED())
     here.batch.lines, here.batch.log = None, []
     yield Say(Text.BATCH_END())
+    here.batch.running = True
+    try:
+        here.failure = yield from _run(here, lines)
+    finally:
+        here.batch.running = False
+
+
+def _run(here: Here, lines: list[str]) -> Generator[Step, Any, CliError | None]:
+    """Run lines and log what they came to; the first failure."""
     first = None
     for line in lines:
         finished = yield from _quietly(here.feed(line))
@@ -42,7 +53,7 @@ def end(here: Here, arguments: Arguments) -> Flow:
         first = first or failure
         if not finished or not here.alive:
             break
-    here.failure = first
+    return first
 
 
 def status(here: Here, arguments: Arguments) -> Flow:
