@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import httpx
 
-    from fortish.commands import DebugSwitch
-
 
 class Kind(Enum):
     """What a question takes for an answer."""
@@ -44,10 +42,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Print `line` to every console, or to the one that has this debug switch."""
+    """Print `line` to every console, or to the one console whose debug switch (`fortish.commands.DebugSwitch`) `to` is."""
 
     line: str
-    to: DebugSwitch | None = None
+    to: object = None
 
 
 @dataclass(frozen=True, slots=True)
