@@ -42,7 +42,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Print `line` to every console, or to the one console whose debug switch (`fortish.commands.DebugSwitch`) `to` is."""
+    """Print `line` to every console, or to that whose debug switch (`fortish.commands.DebugSwitch`) `to` is."""
 
     line: str
     to: object = None
