@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -46,8 +46,8 @@ class Network(Protocol):
     async def perform(self, request: Request) -> Any:
         """Carry out one request. Raises `LinkLost`, `PeerFault`."""
 
-    async def hang_up(self, link: Link) -> None:
-        """Close a link that a flow has left open."""
+    async def hang_up(self, links: Sequence[Link]) -> None:
+        """Close the links that a flow has left open."""
 
     async def close(self) -> None:
         """Close everything."""
@@ -90,13 +90,15 @@ class Runtime:
         with contextlib.suppress(StorageFault):
             self.box.keep()
 
-    def trace(self, daemon: str, line: str) -> None:
+    def trace(self, step: Trace) -> None:
         """Print a debug line to every console that has debug on and may see it, if the daemon's level is not 0."""
         now = self.box.clock.now()
-        if not self.box.debug.level(daemon, now):
+        if not self.box.debug.level(step.daemon, now):
             return
+        line: str | None = None
         for console in self.consoles:
-            if console.debug.enabled and console.debug.sees(daemon):
+            if console.debug.enabled and console.debug.sees(step.daemon):
+                line = step.line if line is None else line
                 stamp = time.strftime("%Y-%m-%d %H:%M:%S ", time.gmtime(now)) if console.debug.timestamp else ""
                 console.trace(stamp + line)
 
@@ -145,14 +147,14 @@ class Driving:
     def __init__(self, flow: Flow, runtime: Runtime, console: Console | None) -> None:
         self.flow, self.runtime, self.console = flow, runtime, console
         self.links: list[Link] = []
-        self._waiting: asyncio.Task[Any] | None = None
+        self._waiting: asyncio.Task[Any] | None = None  # ourselves, where Ctrl-C may end what is waited for
         self._interrupted = False
 
     def interrupt(self) -> None:
         """Ctrl-C."""
-        self._interrupted = True
-        if self._waiting is not None:
+        if self._waiting is not None and not self._interrupted:
             self._waiting.cancel()
+        self._interrupted = True
 
     async def run(self) -> Any:
         """Carry the flow's steps out to its end; its links are closed then. Returns what the flow returns."""
@@ -161,11 +163,12 @@ class Driving:
             return await self._steps()
         finally:
             self.flow.close()
-            for link in self.links:
-                await self.runtime.network.hang_up(link)
-            self.runtime.clock.finish()
-            self.runtime.keep()
-            self.runtime.changed()
+            try:
+                await self.runtime.network.hang_up(self.links)
+            finally:
+                self.runtime.clock.finish()
+                self.runtime.keep()
+                self.runtime.changed()
 
     async def _steps(self) -> Any:
         resume: Callable[[], Step] = lambda: next(self.flow)  # noqa: E731
@@ -195,8 +198,8 @@ class Driving:
                 if self.console is not None and not await self.console.say(text, paged):
                     raise _Enough
                 return None
-            case Trace(daemon, line):
-                return self.runtime.trace(daemon, line)
+            case Trace():
+                return self.runtime.trace(step)
             case Announce(line, to):
                 for console in self.runtime.consoles:
                     if to is None or console.debug is to:
@@ -217,16 +220,23 @@ class Driving:
             self.links.append(answer)
         return answer
 
-    async def _interruptible(self, work: Any) -> Any:
-        """Wait for something that Ctrl-C ends. A pending thread is abandoned."""
-        self._waiting = asyncio.ensure_future(work)
+    async def _interruptible(self, work: Awaitable[Any]) -> Any:
+        """Wait for something that Ctrl-C ends. A pending thread is abandoned.
+
+        It is waited for in this very task: so nothing can come about just when the wait for it is cancelled, such as a
+        connection that nobody knows of then.
+        """
+        task = self._waiting = asyncio.current_task()
+        assert task is not None
+        others = task.cancelling()
         try:
-            return await self._waiting
+            return await work
         except asyncio.CancelledError:
-            if self._interrupted:
-                self._interrupted = False
-                raise Interrupted from None
-            raise
+            if not self._interrupted or task.cancelling() > others + 1:  # somebody else's
+                raise
+            self._interrupted = False
+            task.uncancel()
+            raise Interrupted from None
         except OSError as error:  # what a network did not turn into a LinkLost of its own
             raise LinkLost(error.strerror or type(error).__name__) from error
         finally:

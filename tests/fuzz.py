@@ -522,8 +522,6 @@ async def _one_answer(http: Any, tls: Any, ask: Any, peer: Peer, port: int, now:
     except Exception as error:
         raise Wrong(f"{type(error).__name__}: {error}: {sent!r}") from error
     finally:
-        if link.handle.http is not None:
-            await link.handle.http.aclose()
         await link.handle.close(1.0)
     if time.monotonic() - since > 2 * peer.timeout + 5:
         raise Wrong(f"it took {time.monotonic() - since:.1f} seconds: {sent!r}")

@@ -28,7 +28,7 @@ from fortish.cmdb.store import GLOBAL, Entry, Put
 from fortish.drive import Runtime, drive
 from fortish.est.authorities import new_authority
 from fortish.network.listen import listen
-from fortish.network.world import RealNetwork
+from fortish.network.real import RealNetwork
 from fortish.pki.pem import certificate, pem
 from fortish.responder.authority import Authority
 from fortish.responder.message import Answer, Asked, Visitor, Wire, refusal

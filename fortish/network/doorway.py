@@ -5,29 +5,27 @@ Nothing is answered before the ClientHello is whole, so looking at it costs no r
 
 from __future__ import annotations
 
-import asyncio
-import ssl
 import struct
 from typing import Final
 
-from fortish.network.stream import TlsStream
+from fortish.network.tcp import Tcp
 
-_MOST: Final = 1 << 17  # octets that are read before somebody serves: one read takes all that asyncio has buffered
+_MOST: Final = 1 << 17  # octets that are read before somebody serves
 _HANDSHAKE, _CLIENT_HELLO = 22, 1  # RFC 5246 sections 6.2.1 and 7.4
 _SRP: Final = 12  # RFC 5054 section 2.8.1
 _SUITES: Final = frozenset({0xC01D, 0xC020})  # TLS_SRP_SHA_WITH_AES_128_CBC_SHA and _256_: those without a certificate
 
 
-async def hello(reader: asyncio.StreamReader, transport: asyncio.Transport) -> tuple[bytes, bool]:
-    """All that has come, ClientHello first, and whether it asks for TLS-SRP. Reading is paused then."""
+async def hello(opened: Tcp) -> bool:
+    """Whether a client asks for TLS-SRP; its ClientHello is still to be read then."""
     come = b""
     asks: bool | None = None
     while asks is None:
-        piece = await reader.read(_MOST)
+        piece = await opened.receive()
         come += piece
         asks = asks_for_srp(come) if piece and len(come) < _MOST else False
-    transport.pause_reading()
-    return come, asks
+    opened.put_back(come)
+    return asks
 
 
 def asks_for_srp(come: bytes) -> bool | None:
@@ -67,55 +65,3 @@ def _named(body: bytes) -> bool:
     except (IndexError, struct.error):
         pass
     return False
-
-
-async def secured(
-    transport: asyncio.Transport, come: bytes, context: ssl.SSLContext, handshake: float, goodbye: float
-) -> TlsStream:
-    """Python's own TLS on a connection of which `come` was read before. Raises OSError.
-
-    `handshake` and `goodbye` are how many seconds each of them may take.
-    """
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    protocol = _Inside(reader)
-    upgrade = loop.create_task(
-        loop.start_tls(
-            transport,
-            protocol,
-            context,
-            server_side=True,
-            ssl_handshake_timeout=handshake,
-            ssl_shutdown_timeout=goodbye,
-        )
-    )
-    try:
-        await asyncio.sleep(0)  # now TLS is between the transport and us, and nothing more has been read
-        _feed(transport.get_protocol(), come)
-        tls = await upgrade
-    except BaseException:
-        upgrade.cancel()
-        raise
-    if tls is None:
-        raise ConnectionResetError
-    protocol.connection_made(tls)
-    return TlsStream(reader, asyncio.StreamWriter(tls, protocol, reader, loop))
-
-
-def _feed(protocol: asyncio.BaseProtocol, octets: bytes) -> None:
-    """Hand over octets as a transport does."""
-    assert isinstance(protocol, asyncio.BufferedProtocol)
-    while octets:
-        buffer = memoryview(protocol.get_buffer(len(octets)))
-        count = min(len(buffer), len(octets))
-        buffer[:count] = octets[:count]
-        protocol.buffer_updated(count)
-        octets = octets[count:]
-
-
-class _Inside(asyncio.StreamReaderProtocol):
-    """What stands inside of TLS, where no direction can be closed alone: so the end of one is the end."""
-
-    def eof_received(self) -> bool:
-        super().eof_received()
-        return False

@@ -1,17 +1,14 @@
-"""HTTP on one live link and never on another: the link's TLS stream handed to httpcore as its network."""
+"""HTTP/1.1 (RFC 9112) on one connection and never on another, with h11."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-import ssl
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-import httpcore
+import h11
 
 from fortish.errors import LinkLost, PeerFault
 from fortish.network.stream import Stream
@@ -21,141 +18,120 @@ if TYPE_CHECKING:
 
     from fortish.steps import Http
 
-CLOSED = "Connection died, tried 1 times before giving up"
-GOODBYE = 1.0  # seconds for a peer to confirm that a connection is closed
+CLOSED: Final = "Connection died, tried 1 times before giving up"
+EMPTY: Final = "Empty reply from server"
+GOODBYE: Final = 1.0  # seconds for a peer to confirm that a connection is closed
+
+_HEAD: Final = 100 << 10  # octets of a response's head
+_CHUNK: Final = 1 << 16  # octets that are read at once
 
 
-class LiveStream(httpcore.AsyncNetworkStream):
-    """An open TLS connection as httpcore's stream."""
+class Conversation:
+    """Requests on one connection, in turn, until either end has had enough.
+
+    `begun` says whether anything of the present response has come: then its request must not be sent again.
+    """
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD)
+        self._over = False
+        self.begun = False
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read what has come."""
-        try:
-            return await asyncio.wait_for(self._stream.read(max_bytes), timeout)
-        except TimeoutError as error:
-            raise httpcore.ReadTimeout from error
-        except OSError as error:
-            raise httpcore.ReadError(str(error)) from error
+    async def ask(self, request: httpx.Request, limit: int) -> httpx.Response:
+        """One request and its response, with a body of at most `limit` octets.
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write everything."""
-        try:
-            await asyncio.wait_for(self._stream.write(buffer), timeout)
-        except TimeoutError as error:
-            raise httpcore.WriteTimeout from error
-        except OSError as error:
-            raise httpcore.WriteError(str(error)) from error
+        Raises `LinkLost` (the connection had been closed), `PeerFault`, OSError, h11.ProtocolError.
+        """
+        if self._over or self._stream.is_over():
+            raise LinkLost(CLOSED, closed=True)
+        self._over, self.begun = True, False  # until it has ended well
+        await self._send(request)
+        response = await self._response(limit)
+        both = self._h11.our_state, self._h11.their_state
+        if both == (h11.DONE, h11.DONE) and not self._h11.trailing_data[0]:
+            self._h11.start_next_cycle()
+            self._over = False
+        else:
+            await self._stream.close(GOODBYE)
+        return response
 
-    async def aclose(self) -> None:
-        """Close the connection."""
-        await self._stream.close(GOODBYE)
+    async def _send(self, request: httpx.Request) -> None:
+        """Send it in one piece; some servers want that. One who has answered before its end is listened to."""
+        headers, target = request.headers.raw, request.url.raw_path
+        pieces = [self._h11.send(h11.Request(method=request.method, target=target, headers=headers))]
+        if request.content:
+            pieces.append(self._h11.send(h11.Data(data=request.content)))
+        pieces.append(self._h11.send(h11.EndOfMessage()))
+        with contextlib.suppress(ConnectionError):
+            await self._stream.write(b"".join(piece for piece in pieces if piece))
 
-    async def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
-        """TLS is there already."""
-        return self
+    async def _response(self, limit: int) -> httpx.Response:
+        import httpx
 
-    def get_extra_info(self, info: str) -> Any:
-        """Whether bytes (or the end) wait to be read: httpcore asks before it reuses a connection."""
-        return self._stream.at_eof() if info == "is_readable" else None
+        head = await self._event()
+        while isinstance(head, h11.InformationalResponse):
+            head = await self._event()
+        if not isinstance(head, h11.Response):
+            raise h11.RemoteProtocolError("the protocol is switched, which nobody has asked for")
+        body = bytearray()
+        while isinstance(event := await self._event(), h11.Data):
+            body += event.data
+            if len(body) > limit:
+                raise PeerFault(f"the body is larger than {limit} bytes")
+        # httpx must not undo a content encoding that we did not ask for.
+        headers = [(name, value) for name, value in head.headers.raw_items() if name.lower() != b"content-encoding"]
+        extensions = {"http_version": b"HTTP/" + head.http_version, "reason_phrase": head.reason}
+        return httpx.Response(head.status_code, headers=headers, content=bytes(body), extensions=extensions)
 
-
-class OneStream(httpcore.AsyncNetworkBackend):
-    """A network of one connection: it is handed out once."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream: Stream | None = stream
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """The connection, the first time; afterwards it is gone for good."""
-        stream, self._stream = self._stream, None
-        if stream is None:
-            raise httpcore.ConnectError(CLOSED)
-        return LiveStream(stream)
-
-    async def sleep(self, seconds: float) -> None:
-        """The pause that httpcore makes between retries."""
-        await asyncio.sleep(seconds)
-
-
-@cache
-def _unused() -> ssl.SSLContext:
-    """A context that is never used: without one httpcore would load the whole public bundle."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    async def _event(self) -> object:
+        """The next event, for which the network is read as need be."""
+        while (event := self._h11.next_event()) is h11.NEED_DATA:
+            data = await self._stream.read(_CHUNK)
+            if data:
+                self.begun = True
+            elif self._h11.their_state is h11.SEND_RESPONSE:
+                raise h11.RemoteProtocolError(EMPTY)
+            self._h11.receive_data(data)
+        return event
 
 
 async def perform(ask: Http) -> httpx.Response:
-    """One request. Raises `LinkLost`, `PeerFault` (a body over the limit, or what is no HTTP)."""
+    """One request on its link. Raises `LinkLost`, `PeerFault` (a body over the limit)."""
     stream: Stream = ask.link.handle
     if stream.http is None:
-        stream.http = httpcore.AsyncConnectionPool(_unused(), max_connections=1, network_backend=OneStream(stream))
-    timeout = ask.link.peer.timeout
+        stream.http = Conversation(stream)
+    return await asked(stream.http, ask.request, ask.limit, ask.link.peer.timeout)
+
+
+async def asked(talk: Conversation, request: httpx.Request, limit: int, seconds: float) -> httpx.Response:
+    """One request, which may take so many seconds of real time. Raises `LinkLost`, `PeerFault`."""
     started = time.monotonic()
-    answer = _Answer()
     try:
-        async with asyncio.timeout(timeout):
-            return await _ask(stream.http, ask, answer)
-    except (TimeoutError, httpcore.TimeoutException):
+        async with asyncio.timeout(seconds):
+            return await talk.ask(request, limit)
+    except TimeoutError:
         spent = round((time.monotonic() - started) * 1000)
         raise LinkLost(f"Operation timed out after {spent} milliseconds with 0 bytes received") from None
-    except httpcore.RemoteProtocolError as error:
-        raise LinkLost(_words(str(error)), closed=not answer.begun) from error
-    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-        raise LinkLost(_alert(str(error)), closed=not answer.begun and "alert" not in str(error).lower()) from error
-
-
-@dataclass(slots=True)
-class _Answer:
-    """Whether anything of the response has come: then the request is not sent again."""
-
-    begun: bool = False
+    except h11.ProtocolError as error:
+        raise LinkLost(_words(str(error)), closed=not talk.begun) from error
+    except OSError as error:
+        alert = _alert(str(error))
+        reason = alert or "Recv failure: Connection reset by peer"
+        raise LinkLost(reason, closed=not talk.begun and not alert) from error
 
 
 def _words(reason: str) -> str:
     """What a peer did wrong, as libcurl spells it."""
-    if "without sending a response" in reason:
-        return "Empty reply from server"
+    if reason == EMPTY:
+        return EMPTY
     if cut := re.search(r"received (\d+) bytes, expected (\d+)", reason):
         return f"transfer closed with {int(cut[2]) - int(cut[1])} bytes remaining to read"
     return f"Invalid HTTP response: {reason}"
 
 
 def _alert(reason: str) -> str:
-    """A connection that broke; a TLS alert keeps its name."""
-    marker = "alert "
-    if marker in reason.lower():
-        alert = reason.lower().split(marker, 1)[1].split("]")[0].split(" (")[0]
-        return f"OpenSSL SSL_read: tls alert {alert.replace('_', ' ')}"
-    return reason if reason == CLOSED else "Recv failure: Connection reset by peer"
-
-
-async def _ask(pool: httpcore.AsyncConnectionPool, ask: Http, answer: _Answer) -> httpx.Response:
-    import httpx
-
-    request = ask.request
-    body = bytearray()
-    async with pool.stream(
-        request.method, str(request.url), headers=request.headers.raw, content=request.content
-    ) as response:
-        answer.begun = True
-        async for chunk in response.aiter_stream():
-            body += chunk
-            if len(body) > ask.limit:
-                raise PeerFault(f"the body is larger than {ask.limit} bytes")
-    extensions = {"http_version": response.extensions.get("http_version", b"HTTP/1.1")}
-    extensions["reason_phrase"] = response.extensions.get("reason_phrase", b"")
-    return httpx.Response(response.status, headers=_plain(response.headers), content=bytes(body), extensions=extensions)
-
-
-def _plain(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """The headers as received; httpx must not undo a content encoding that we did not ask for."""
-    return [(name, value) for name, value in headers if name.lower() != b"content-encoding"]
+    """The name of a TLS alert that ended a connection; '' where none did."""
+    _, marker, said = reason.lower().partition("alert ")
+    name = said.split("]")[0].split(" (")[0].replace("_", " ")
+    return f"OpenSSL SSL_read: tls alert {name}" if marker else ""

@@ -10,17 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import h11
 
 from fortish.network.chain import verified_chain
-from fortish.network.doorway import hello, secured
+from fortish.network.doorway import hello
 from fortish.network.identity import Identity
-from fortish.network.stream import Stream
+from fortish.network.stream import Stream, TlsStream
+from fortish.network.tcp import NOWHERE, Tcp
 from fortish.responder.body import LIMIT
 from fortish.responder.respond import Answer, Asked, Responder, Visitor, refusal, respond
 
@@ -79,39 +80,38 @@ async def listen(
     Raises OSError where the address cannot be had.
     """
     entrance = _Entrance(state, Identity(state, tuple(names), clock, client_certificate == "required"))
-    connections: set[asyncio.Task[None]] = set()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    async def serve(opened: Tcp) -> None:
+        stream, visitor = await entrance.admit(opened)
+        await Connection(state, clock, stream, lambda: source_of(opened.there[1]), answering).run(visitor)
+
+    listener = await opened_server(serve, host, port)
+    if client_certificate == "required":
+        state.certificate_ports.add(listener.port)
+    return listener
+
+
+async def opened_server(serve: Callable[[Tcp], Coroutine[Any, Any, None]], host: str, port: int) -> Listener:
+    """Give each client to `serve`; its OSErrors end a connection as its return does. Raises OSError."""
+    connections: set[asyncio.Task[None]] = set()
+    loop = asyncio.get_running_loop()
+
+    def come(opened: Tcp) -> None:
+        task = loop.create_task(_served(serve, opened))
         connections.add(task)
         task.add_done_callback(connections.discard)
-        with contextlib.suppress(asyncio.CancelledError):  # Python 3.11's streams would print it
-            await _served(entrance, clock, reader, writer, source_of, answering)
 
-    server = await asyncio.start_server(serve, host, port, backlog=256)
-    bound: int = server.sockets[0].getsockname()[1]
-    if client_certificate == "required":
-        state.certificate_ports.add(bound)
-    return Listener(bound, server, connections)
+    server = await loop.create_server(lambda: Tcp(come), host, port, backlog=256)
+    return Listener(server.sockets[0].getsockname()[1], server, connections)
 
 
-async def _served(
-    entrance: _Entrance,
-    clock: Clock,
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    source_of: Callable[[int], str],
-    answering: Answering,
-) -> None:
+async def _served(serve: Callable[[Tcp], Coroutine[Any, Any, None]], opened: Tcp) -> None:
     """One client from its first octet to its last; ConnectionError, ssl.SSLError and TimeoutError are all OSErrors."""
     try:
         with contextlib.suppress(OSError):
-            stream, visitor = await entrance.admit(reader, writer)
-            port = writer.get_extra_info("peername")[1]
-            await Connection(entrance.state, clock, stream, lambda: source_of(port), answering).run(visitor)
+            await serve(opened)
     finally:
-        writer.transport.abort()
+        opened.abort()
 
 
 class _Entrance:
@@ -122,23 +122,21 @@ class _Entrance:
         self._identity = identity
         self._verifiers: Verifiers | None = None
 
-    async def admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[Stream, Visitor]:
+    async def admit(self, opened: Tcp) -> tuple[Stream, Visitor]:
         """A client's connection, and who it is. Raises OSError."""
-        if writer.get_extra_info("peername") is None:  # it has gone already
+        if opened.there == NOWHERE:  # it has gone already
             raise ConnectionResetError
-        address, port = writer.get_extra_info("peername")[0], writer.get_extra_info("sockname")[1]
-        transport = cast(asyncio.Transport, writer.transport)
+        address, port = opened.there[0], opened.local_port
         async with asyncio.timeout(_HANDSHAKE):
-            come, srp = await hello(reader, transport)
+            srp = await hello(opened)
             server = _srp_server() if srp and not self._identity.required else None
             if server is not None:
                 self._verifiers = self._verifiers or server.Verifiers()
-                transport.resume_reading()
-                accounts = self.state.policy.srp_accounts
-                stream, account = await server.accept(reader, writer, come, self._verifiers, accounts)
+                stream, account = await server.accept(opened, self._verifiers, self.state.policy.srp_accounts)
                 return stream, Visitor(address, port, (), account, stream.tls_unique)
-        inside = await secured(transport, come, self._identity.context, _HANDSHAKE, _GOODBYE)
-        return inside, _visitor(inside.writer, address, port)
+            inside = TlsStream(opened, self._identity.context)
+            await inside.handshake()
+        return inside, _visitor(inside.tls, address, port)
 
 
 def _srp_server() -> Any:
@@ -254,9 +252,8 @@ class Connection:
                 await self._stream.write(whole[at : at + size])
 
 
-def _visitor(writer: asyncio.StreamWriter, address: str, port: int) -> Visitor:
+def _visitor(connection: ssl.SSLObject, address: str, port: int) -> Visitor:
     """Who has connected. A resumed session has no path, but still the certificate that was verified at its start."""
-    connection: ssl.SSLObject = writer.get_extra_info("ssl_object")
     chain = verified_chain(connection)
     leaf = connection.getpeercert(binary_form=True) if not chain and connection.session_reused else None
     # Where TLS 1.3 is spoken there is no tls-unique, whatever Python says (RFC 8446 appendix C.5).

@@ -16,7 +16,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from fortish.errors import LinkLost
-from fortish.network import stream
 from fortish.network.lite import (
     AlertDescription,
     Finished,
@@ -28,10 +27,10 @@ from fortish.network.lite import (
     is_valid_hostname,
 )
 from fortish.network.saslprep import saslprep
+from fortish.network.tcp import Tcp
 from fortish.network.tls import connected, spelled
 from fortish.steps import Link, Peer
 
-_CHUNK: Final = 1 << 16
 _END: Final = object()
 _LONGEST_USER: Final = 255  # octets, RFC 5054 section 2.8.1
 _WANTS_TO_READ: Final = 0  # what tlslite-ng's generators yield; 1 is for a full send buffer, which ours never is
@@ -64,8 +63,8 @@ def settings() -> HandshakeSettings:
 class _Wire:
     """Where a socket would be: octets that have come, octets that are to go."""
 
-    def __init__(self, come: bytes) -> None:
-        self.come, self.go, self.ended = bytearray(come), bytearray(), False
+    def __init__(self) -> None:
+        self.come, self.go, self.ended = bytearray(), bytearray(), False
 
     def recv(self, most: int) -> bytes:
         if not self.come and not self.ended:
@@ -105,20 +104,19 @@ class _Tls(TLSConnection):  # type: ignore[misc]
 
 
 class SrpStream:
-    """One end of a TLS-SRP connection. `come` are octets that were read before."""
+    """One end of a TLS-SRP connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, come: bytes = b"") -> None:
-        self.reader, self.writer = reader, writer
+    def __init__(self, tcp: Tcp) -> None:
+        self.tcp = tcp
         self.http: Any = None
-        self._wire = _Wire(come)
+        self._wire = _Wire()
         self.tls: Any = _Tls(self._wire)
         self._usable = False
 
     @property
     def local_port(self) -> int:
         """The port at this end."""
-        port: int = self.writer.get_extra_info("sockname")[1]
-        return port
+        return self.tcp.local_port
 
     @property
     def tls_unique(self) -> bytes:
@@ -138,9 +136,9 @@ class SrpStream:
         await self._carry_out(steps)
         self._usable = True
 
-    def at_eof(self) -> bool:
-        """Whether nothing more can be read."""
-        return bool(self.tls.closed) or (self.reader.at_eof() and not self._wire.come)
+    def is_over(self) -> bool:
+        """Whether the other end has gone, or has said what nobody has asked for: a goodbye, most likely."""
+        return bool(self.tls.closed or self._wire.come) or self.tcp.is_over()
 
     async def read(self, most: int) -> bytes:
         """What has come; b'' only after a proper goodbye: where that is missing, more may be, too."""
@@ -159,11 +157,11 @@ class SrpStream:
             with contextlib.suppress(OSError), as_os_error():
                 async with asyncio.timeout(seconds):
                     await self._carry_out(self.tls.closeAsync())
-        await stream.close(self.writer, seconds)
+        await self.tcp.close(seconds)
 
     def abort(self) -> None:
         """Close at once."""
-        self.writer.transport.abort()
+        self.tcp.abort()
 
     async def _carry_out(self, steps: Generator[Any, Any, Any]) -> Any:
         """The last thing that `steps` yield; an alert that they leave behind is sent even if they fail.
@@ -192,11 +190,10 @@ class SrpStream:
     async def _send(self) -> None:
         if self._wire.go:
             data, self._wire.go = bytes(self._wire.go), bytearray()
-            self.writer.write(data)
-            await self.writer.drain()
+            await self.tcp.write(data)
 
     async def _receive(self) -> None:
-        data = await self.reader.read(_CHUNK)
+        data = await self.tcp.receive()
         self._wire.come += data
         self._wire.ended = not data
 
@@ -226,7 +223,7 @@ async def dial(peer: Peer, address: str, port: int) -> Link:
     user, password = _credentials(*peer.srp)
     with spelled(peer):
         async with asyncio.timeout(peer.timeout):
-            link = SrpStream(*await connected(peer, address, port, None))
+            link = SrpStream(await connected(peer, address, port))
             try:
                 await _handshake(link, peer, user, password)
             except BaseException:

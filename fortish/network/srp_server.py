@@ -5,7 +5,6 @@ Importing this module needs tlslite-ng (`fortish[srp]`).
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import secrets
@@ -15,6 +14,7 @@ from typing import Final
 from fortish.network.lite import goodGroupParameters, makeVerifier
 from fortish.network.saslprep import saslprep
 from fortish.network.srp import SrpStream, as_os_error, settings
+from fortish.network.tcp import Tcp
 
 BITS: Final = 2048  # of the group of RFC 5054 appendix A that verifiers are made in
 _GENERATOR, _PRIME = next((g, prime) for g, prime in goodGroupParameters if prime.bit_length() == BITS)
@@ -79,15 +79,9 @@ class _Lookup:
         return verifier
 
 
-async def accept(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    hello: bytes,
-    verifiers: Verifiers,
-    accounts: Mapping[str, str],
-) -> tuple[SrpStream, str]:
+async def accept(opened: Tcp, verifiers: Verifiers, accounts: Mapping[str, str]) -> tuple[SrpStream, str]:
     """Answer a ClientHello: the connection, and the account that has been proved. Raises OSError."""
-    stream = SrpStream(reader, writer, hello)
+    stream = SrpStream(opened)
     lookup = _Lookup(verifiers, accounts)
     with as_os_error():
         await stream.handshake(stream.tls.handshakeServerAsync(verifierDB=lookup, settings=settings()))

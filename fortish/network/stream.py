@@ -1,14 +1,24 @@
-"""What HTTP runs over: an open connection, whichever library does its TLS."""
+"""What HTTP runs over: an open connection, whichever library does its TLS; and the one whose TLS is Python's own.
+
+TLS is computed on octets in memory, so that nothing of it outlives the TCP connection below, whenever a wait for it is
+cancelled: asyncio's own TLS transports do, and take three times as long over a short exchange.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
-from typing import Any, Protocol
+import contextlib
+import ssl
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeVar
+
+from fortish.network.tcp import Tcp
+
+_T = TypeVar("_T")
+_MOST: Final = 1 << 18  # octets that are read at once
 
 
 class Stream(Protocol):
-    """An open TLS connection. `http` is what carries HTTP over it, made when first used."""
+    """An open connection. `http` is what carries HTTP over it, made when first used."""
 
     http: Any
 
@@ -16,8 +26,8 @@ class Stream(Protocol):
     def local_port(self) -> int:
         """The port at this end."""
 
-    def at_eof(self) -> bool:
-        """Whether nothing more can be read."""
+    def is_over(self) -> bool:
+        """Whether the other end has gone, or has said what nobody has asked for: then nothing more is to be sent."""
 
     async def read(self, most: int) -> bytes:
         """What has come, `most` octets of it; b'' at the end. Raises OSError."""
@@ -32,46 +42,94 @@ class Stream(Protocol):
         """Close at once."""
 
 
-@dataclass(slots=True)
 class TlsStream:
-    """A connection whose TLS is Python's own; or one without, where `close` and `abort` are all that is used."""
+    """A connection whose TLS is Python's own. `tls` tells what the handshake has agreed on.
 
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    http: Any = None
+    `name` is the server's host name at a client's end; without one this is the server's end. `come` was read before.
+    """
+
+    def __init__(self, tcp: Tcp, context: ssl.SSLContext, name: str | None = None, come: bytes = b"") -> None:
+        self.tcp = tcp
+        self.http: Any = None
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._in.write(come)
+        self.tls = context.wrap_bio(self._in, self._out, server_side=name is None, server_hostname=name)
 
     @property
     def local_port(self) -> int:
         """The port at this end."""
-        port: int = self.writer.get_extra_info("sockname")[1]
-        return port
+        return self.tcp.local_port
 
-    def at_eof(self) -> bool:
-        """Whether nothing more can be read."""
-        return self.reader.at_eof()
+    async def handshake(self) -> None:
+        """Agree on everything. Raises OSError, of which ssl.SSLError is one."""
+        await self._carry_out(self.tls.do_handshake)
+
+    def is_over(self) -> bool:
+        """Whether the other end has gone, or has said what nobody has asked for."""
+        self._fill(self.tcp.take())
+        try:
+            self.tls.read(1)
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.SSLError:
+            pass
+        return True
 
     async def read(self, most: int) -> bytes:
-        """What has come; ssl.SSLError is an OSError, too."""
-        return await self.reader.read(most)
+        """What has come. One who goes without a goodbye has gone all the same: lengths tell whether that was all."""
+        try:
+            return await self._carry_out(lambda: self.tls.read(most))
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            return b""
 
     async def write(self, data: bytes) -> None:
         """Send everything."""
-        self.writer.write(data)
-        await self.writer.drain()
+        if data:
+            await self._carry_out(lambda: self.tls.write(data))
 
     async def close(self, seconds: float) -> None:
-        """Close, without waiting for long for a peer that does not answer."""
-        await close(self.writer, seconds)
+        """Say goodbye and close.
+
+        A server waits so long for its client to go first: what is still on its way from there would otherwise be
+        answered with a reset, which can take our last answer away again (RFC 9112 section 9.6).
+        """
+        with contextlib.suppress(OSError, ValueError):  # it has not answered yet, or there is nothing to part from
+            self.tls.unwrap()
+        self._flush()
+        if self.tls.server_side:
+            await self.tcp.parted(seconds)
+        await self.tcp.close(seconds)
 
     def abort(self) -> None:
         """Close at once."""
-        self.writer.transport.abort()
+        self.tcp.abort()
 
+    async def _carry_out(self, step: Callable[[], _T]) -> _T:
+        """Do one thing, for which octets are fetched as need be; an alert that a failure leaves behind is sent."""
+        while True:
+            try:
+                done = step()
+            except ssl.SSLWantReadError:
+                await self._sent()
+                self._fill(await self.tcp.receive())
+            except ssl.SSLError:
+                self._flush()
+                raise
+            else:
+                await self._sent()
+                return done
 
-async def close(writer: asyncio.StreamWriter, seconds: float) -> None:
-    """Close; whatever is not over after so many seconds is cut off."""
-    writer.close()
-    try:
-        await asyncio.wait_for(writer.wait_closed(), seconds)
-    except OSError:  # TimeoutError is one
-        writer.transport.abort()
+    def _fill(self, data: bytes) -> None:
+        if data:
+            self._in.write(data)
+        elif self.tcp.is_ended:
+            self._in.write_eof()
+
+    async def _sent(self) -> None:
+        if self._out.pending:
+            await self.tcp.write(self._out.read())
+
+    def _flush(self) -> None:
+        """Send what can be sent without waiting; who cannot be reached any more is not told."""
+        if self._out.pending and not self.tcp.transport.is_closing():
+            self.tcp.send(self._out.read())

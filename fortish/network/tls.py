@@ -22,11 +22,13 @@ from fortish.errors import LinkLost
 from fortish.messages import Text
 from fortish.network.chain import verified_chain
 from fortish.network.stream import TlsStream
+from fortish.network.tcp import Tcp, connect
 from fortish.steps import Credential, Link, Peer, Trust
 
 HIGHEST = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 TOO_SMALL = frozenset({"CA_KEY_TOO_SMALL", "EE_KEY_TOO_SMALL"})  # what OpenSSL says of a certificate's key
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
+PROXY_LIMIT = 1 << 16  # octets of a proxy's answer
 
 
 async def dial(peer: Peer, address: str, port: int, now: float) -> Link:
@@ -44,12 +46,25 @@ async def dial(peer: Peer, address: str, port: int, now: float) -> Link:
         _load(context, peer.credential)
     with spelled(peer):
         async with asyncio.timeout(peer.timeout):
-            stream = TlsStream(*await connected(peer, address, port, context))
+            stream = await _secured(peer, await connected(peer, address, port), context)
     try:
         return _authorised(peer, stream, now)
-    except LinkLost:
+    except BaseException:
         stream.abort()
         raise
+
+
+async def _secured(peer: Peer, opened: Tcp, context: ssl.SSLContext) -> TlsStream:
+    """TLS on an open connection, which is closed if that fails. Raises OSError, `LinkLost`."""
+    try:
+        stream = TlsStream(opened, context, peer.host)
+        await stream.handshake()
+    except BaseException as error:
+        opened.abort()
+        if isinstance(error, ValueError) and not isinstance(error, OSError):
+            raise LinkLost(f"'{peer.host}' is no host name for TLS: {error}") from None
+        raise
+    return stream
 
 
 async def _srp(peer: Peer, address: str, port: int) -> Link:
@@ -79,26 +94,20 @@ def spelled(peer: Peer) -> Iterator[None]:
         raise LinkLost(_socket_words(error, peer, started)) from error
 
 
-async def connected(
-    peer: Peer, address: str, port: int, context: ssl.SSLContext | None
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """TLS (TCP if there is no context) to `address`, or through the peer's proxy, which is reached there instead."""
-    local = (peer.source, 0) if peer.source else None
+async def connected(peer: Peer, address: str, port: int) -> Tcp:
+    """TCP to `address`, or through the peer's proxy, which is reached there instead. Raises OSError, `LinkLost`."""
+    opened = await connect(address, port, peer.source)
     if peer.proxy is None:
-        name = peer.host if context is not None else None
-        return await asyncio.open_connection(address, port, ssl=context, server_hostname=name, local_addr=local)
-    reader, writer = await asyncio.open_connection(address, port, local_addr=local)
+        return opened
     try:
-        await _tunnelled(peer, reader, writer)
-        if context is not None:
-            await writer.start_tls(context, server_hostname=peer.host)
+        await _tunnelled(peer, opened)
     except BaseException:
-        writer.transport.abort()
+        opened.abort()
         raise
-    return reader, writer
+    return opened
 
 
-async def _tunnelled(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _tunnelled(peer: Peer, opened: Tcp) -> None:
     """Ask the proxy for a tunnel (RFC 9110 section 9.3.6). Raises `LinkLost`."""
     assert peer.proxy is not None
     _, _, user, password = peer.proxy
@@ -109,15 +118,28 @@ async def _tunnelled(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.S
             "Proxy-Authorization: Basic "
             + base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogateescape")).decode()
         )
-    writer.write("\r\n".join([*lines, "", ""]).encode())
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-        raise LinkLost("Proxy CONNECT aborted") from None
+    await opened.write("\r\n".join([*lines, "", ""]).encode())
+    head = await _proxy_answer(opened)
     status = head.split(None, 2)[1:2]
     if not head.startswith(b"HTTP/1.") or status != [b"200"]:
         code = status[0].decode("ascii", "replace")[:3] if status else "none"
         raise LinkLost(f"CONNECT tunnel failed, response {code}")
+
+
+async def _proxy_answer(opened: Tcp) -> bytes:
+    """A proxy's answer up to the empty line; what stands behind it belongs to TLS. Raises `LinkLost`."""
+    come = b""
+    while b"\r\n\r\n" not in come:
+        try:
+            piece = await opened.receive()
+        except ConnectionError:
+            piece = b""
+        come += piece
+        if not piece or len(come) > PROXY_LIMIT:
+            raise LinkLost("Proxy CONNECT aborted")
+    head, _, behind = come.partition(b"\r\n\r\n")
+    opened.put_back(behind)
+    return head
 
 
 def _authorised(peer: Peer, stream: TlsStream, now: float) -> Link:
@@ -125,7 +147,7 @@ def _authorised(peer: Peer, stream: TlsStream, now: float) -> Link:
 
     from fortish.pki import chains
 
-    tls = stream.writer.get_extra_info("ssl_object")
+    tls = stream.tls
     if peer.provisional:  # nothing is known of whoever answered, and nobody may think otherwise
         return Link(peer, (), tls.version() or "", None, stream)
     ders = verified_chain(tls)

@@ -11,7 +11,7 @@ from fortish.box import Box
 from fortish.drive import Runtime
 from fortish.errors import StorageFault
 from fortish.network.capture import Recorder
-from fortish.network.world import RealNetwork
+from fortish.network.real import RealNetwork
 from fortish.report.page import check, report, save
 from fortish.report.turns import About, Collector
 

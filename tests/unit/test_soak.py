@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from fortish.box import LOCAL
@@ -18,8 +17,6 @@ from fortish.responder.state import Responder
 from tests import soak
 
 
-# A dial that is cancelled at the very end, between the handshake and its use, leaves its socket to the collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_thirty_boxes_hold_valid_certificates_after_a_year_of_failures() -> None:
     count = soak.run(30, seed=7030)
     assert count.invalid == []
