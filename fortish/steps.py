@@ -34,10 +34,19 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Print `line` to every console that has debug output on, if the debug level of `daemon` is not 0."""
+    """Print `line` to every console that has debug output on, if the debug level of `daemon` is not 0.
+
+    `made` is the line, or what makes it: that is called at most once, while the flow stands here, and only if somebody
+    will see it. It raises nothing.
+    """
 
     daemon: str
-    line: str
+    made: str | Callable[[], str]
+
+    @property
+    def line(self) -> str:
+        """The line."""
+        return self.made if isinstance(self.made, str) else self.made()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from fortish.errors import LinkLost, PeerFault
 from fortish.est import wire
 from fortish.est.context import EstContext
 from fortish.est.digest import Digest, challenge
-from fortish.est.trace import EstLine, trace
+from fortish.est.trace import EstLine, late, trace
 from fortish.steps import Http, Link, Peer, Step, dial, exchange
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Connection:
         if self._secret and response.is_success:
             yield trace(EstLine.BUFFER_HIDDEN)
         else:
-            yield trace(EstLine.BUFFER, body=wire.body_text(response.content))
+            yield late(EstLine.BUFFER, lambda: {"body": wire.body_text(response.content)})
         return response
 
     def _on_a_link(self, method: str, url: str, body: Body | None) -> Asked:

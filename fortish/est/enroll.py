@@ -348,7 +348,7 @@ def _reconstructed(box: Box, name: str, scope: str) -> Generator[Step, Any, tupl
         yield trace(EstLine.NOT_RECONSTRUCTED, reason=reason)
         raise EnrollFault(reason) from None
     yield trace(EstLine.RECONSTRUCTED)
-    yield dump(context.dump())
+    yield dump(context.dump)
     return context, values
 
 

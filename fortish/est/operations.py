@@ -13,9 +13,10 @@ from fortish.errors import Deferred, PeerFault
 from fortish.est import multipart, wire
 from fortish.est.connection import Body, Connection
 from fortish.est.context import EstContext
-from fortish.est.trace import EstLine, dump, trace
+from fortish.est.trace import EstLine, dump, late, trace
 from fortish.pki import csrattrs as attributes
 from fortish.pki import keys, pkcs7, text
+from fortish.pki.certificates import raw_extensions
 from fortish.pki.faults import PkiFault
 from fortish.steps import Step
 
@@ -147,6 +148,8 @@ def certs_only(connection: Connection, content: bytes) -> Certificates:
     yield trace(EstLine.SAVING_RESPONSE)
     try:
         certificates = pkcs7.read_certs(der)
+        for certificate in certificates:
+            raw_extensions(certificate)  # whether it can be shown
     except PkiFault as fault:
         yield trace(EstLine.BAD_PKCS7, reason=fault.reason)
         raise PeerFault(f"the response is unusable: {fault.reason}", der) from None
@@ -168,9 +171,9 @@ def certs_only(connection: Connection, content: bytes) -> Certificates:
 
 def shown(certificate: x509.Certificate) -> Step:
     """The trace of one certificate."""
-    return trace(EstLine.X509, block="\n".join(text.trace_block(certificate)))
+    return late(EstLine.X509, lambda: {"block": "\n".join(text.trace_block(certificate))})
 
 
 def shown_context(connection: Connection) -> Step:
     """The `est_ctx:` dump."""
-    return dump(connection.context.dump())
+    return dump(connection.context.dump)

@@ -6,8 +6,9 @@ what the guide shows no trace of; their numbers are made up, their shape is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, unique
+from functools import partial
 
 from fortish.messages import Origin
 from fortish.steps import Step, Trace
@@ -114,7 +115,12 @@ class EstLine(Enum):
 
 def trace(line: EstLine, /, **fields: object) -> Step:
     """The step that prints `line`."""
-    return Trace(DAEMON, line.line(**fields))
+    return Trace(DAEMON, partial(line.line, **fields))
+
+
+def late(line: EstLine, fields: Callable[[], Mapping[str, object]]) -> Step:
+    """The same for a line whose fields take longer to make than the rest of the step; they are made if it is seen."""
+    return Trace(DAEMON, lambda: line.line(**fields()))
 
 
 def traces(*lines: EstLine) -> Iterator[Step]:
@@ -122,6 +128,6 @@ def traces(*lines: EstLine) -> Iterator[Step]:
     return (trace(line) for line in lines)
 
 
-def dump(rows: Iterable[str]) -> Step:
+def dump(rows: Callable[[], Iterable[str]]) -> Step:
     """The step that prints a block without a prefix."""
-    return Trace(DAEMON, "\n".join(rows))
+    return Trace(DAEMON, lambda: "\n".join(rows()))

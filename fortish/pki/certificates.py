@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from cryptography import x509
@@ -79,6 +80,7 @@ def extension(certificate: x509.Certificate, kind: type[_E]) -> _E | None:
         return None
 
 
+@lru_cache(maxsize=256)
 def raw_fields(certificate: x509.Certificate) -> RawFields:
     """Serial, and subject and extensions byte for byte. CertificateUnreadable if out of order."""
     try:
@@ -98,9 +100,14 @@ def serial_number(certificate: x509.Certificate) -> int:
 
 def raw_extensions(certificate: x509.Certificate) -> list[RawExtension]:
     """The extensions in order, unparsed, so that one malformed value hides nothing. Raises CertificateUnreadable."""
-    listed = raw_fields(certificate).extensions
+    return list(_raw_extensions(raw_fields(certificate).extensions))
+
+
+@lru_cache(maxsize=256)
+def _raw_extensions(listed: bytes) -> tuple[RawExtension, ...]:
     try:
-        return [_raw_extension(list(der.children(item))) for item in der.children(der.first(listed))] if listed else []
+        found = der.children(der.first(listed)) if listed else ()
+        return tuple(_raw_extension(list(der.children(item))) for item in found)
     except (DerFault, IndexError):
         raise CertificateUnreadable("a malformed extension") from None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -184,7 +185,9 @@ def _names_it(child: x509.Certificate, issuer: x509.Certificate) -> bool:
     return child.issuer.public_bytes() == issuer.subject.public_bytes()
 
 
+@lru_cache(maxsize=256)
 def _verifies(child: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Remembered, since it is the same few roots that sign themselves, all day long."""
     try:
         child.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):

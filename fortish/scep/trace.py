@@ -7,6 +7,7 @@ comes before, after and in their place when something fails is ours.
 from __future__ import annotations
 
 from enum import Enum, unique
+from functools import partial
 
 from fortish.messages import Origin
 from fortish.steps import Step, Trace
@@ -67,4 +68,4 @@ class ScepLine(Enum):
 
 def trace(line: ScepLine, /, **fields: object) -> Step:
     """The step that prints `line`."""
-    return Trace(DAEMON, line.line(**fields))
+    return Trace(DAEMON, partial(line.line, **fields))
