@@ -250,7 +250,11 @@ GAP = " | "
 
 def status_line(session: Session, columns: int) -> str:
     """Where one stands, what is not saved, what is debugged; the parts are shortened until they fit."""
-    parts = [part for part in (_scope(session), _path(session), _unsaved(session), _debug(session)) if part.full]
+    parts = [
+        part
+        for part in (_scope(session), _path(session), _unsaved(session), _transaction(session), _debug(session))
+        if part.full
+    ]
     texts = [part.full for part in parts]
     for place in sorted(range(len(parts)), key=lambda place: -len(parts[place].full)):
         if _columns(GAP.join(texts)) + 1 > columns:
@@ -296,6 +300,13 @@ def _unsaved(session: Session) -> Part:
         return Part("", "")
     names = sorted(set(names))
     return Part(f"unsaved: {', '.join(names)}", f"{len(names)} unsaved")
+
+
+def _transaction(session: Session) -> Part:
+    one = session.transaction
+    if one is None:
+        return Part("", "")
+    return Part(f"{Text.TRANSACTION_NAME(id=one.id)}, {len(one.locked)} locked", f"transaction {one.id}")
 
 
 def _debug(session: Session) -> Part:

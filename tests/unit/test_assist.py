@@ -263,3 +263,8 @@ def test_a_paste_is_not_changed_by_the_menu(form: str) -> None:
     assert {key: entry["command"] for key, entry in session.box.cmdb["system alias"].items()} == {
         f"a{n}": f"x{n}" for n in range(60)
     }
+
+
+def test_the_status_line_says_that_a_transaction_is_open() -> None:
+    session = session_at("execute config-transaction start", "config system alias", "edit a")
+    assert "| config transaction id=1, 1 locked" in status_line(session, 120)
