@@ -15,8 +15,9 @@ from fortish import screen
 from fortish.access import ADMIN, FACTORY
 from fortish.cmdb.store import GLOBAL
 from fortish.commands import DebugSwitch
-from fortish.drive import Driving, Runtime, Store
-from fortish.errors import StorageFault
+from fortish.drive import Driving, Runtime, Store, drive
+from fortish.errors import Interrupted, StorageFault
+from fortish.login import login
 from fortish.session import Session
 from fortish.steps import Kind
 
@@ -144,12 +145,13 @@ class Page:
 
 @dataclass(slots=True)
 class Typed:
-    """A line to be typed. `interrupt` is after how many printed lines Ctrl-C is pressed."""
+    """A line to be typed. `interrupt` is after how many printed lines Ctrl-C is pressed; `login` is who comes next."""
 
     number: int
     text: str
     interrupt: int | None = None
     answers: tuple[str, ...] = ()
+    login: str = ""
 
 
 def typed_lines(text: str, transcript: bool | None = None) -> list[Typed]:
@@ -161,7 +163,7 @@ def typed_lines(text: str, transcript: bool | None = None) -> list[Typed]:
     lines: list[Typed] = []
     for turn in screen.turns(text):
         rows = [Typed(turn.number + place, line) for place, line in enumerate(turn.typed)]
-        rows[-1].interrupt, rows[-1].answers = turn.interrupt, tuple(turn.answers)
+        rows[-1].interrupt, rows[-1].answers, rows[-1].login = turn.interrupt, tuple(turn.answers), turn.login
         lines += rows
     return lines
 
@@ -176,6 +178,8 @@ class Player:
     """Plays lines into one session. `tick` seconds pass on the box for each line typed (tests freeze the rest).
 
     With a `store`, lines are stored in groups and shown when they are; without one each commit is stored by itself.
+    With `logins` the console asks for a login after `exit`: a script has name and password in its next lines, a screen
+    copy shows the name, and no password, so the name is enough there.
     """
 
     runtime: Runtime
@@ -187,6 +191,7 @@ class Player:
     echo: bool = True
     store: Store | None = None
     onlooker: Onlooker | None = None
+    logins: bool = False
     file: str = "-"
     failures: list[Failure] = field(default_factory=list)
     page: Page = field(init=False)
@@ -255,6 +260,8 @@ class Player:
         page.driving = None
         if self.session.left in AGAIN:
             self._log_in_again()
+        elif self.session.left == "exit" and self.logins:
+            await self._log_in(typed, queue)
         if failure := self.session.failure:
             self._fail(typed, " ".join(line for line in failure.lines if line))
         if self.session.at_root:
@@ -262,6 +269,32 @@ class Player:
         if self.echo and not self.session.waiting:
             self.write("\n")
         return len(self.failures) == before
+
+    @property
+    def at(self) -> int:
+        """The number of the line that was typed last."""
+        return self._last[0]
+
+    async def _log_in(self, typed: Typed, queue: deque[Typed]) -> None:
+        """Let the next administrator in. Where the lines end before, nobody is: that is a failure."""
+
+        def given(question: str, kind: Kind) -> str:
+            if not queue:
+                raise Interrupted
+            return queue.popleft().text
+
+        box = self.session.box
+        if typed.login:
+            name = typed.login if box.cmdb.entry(GLOBAL, ADMIN, typed.login) is not None else ""
+        elif not queue:  # the last line of all: somebody leaves
+            return
+        else:
+            self.page.answer = given
+            name = str(await drive(login(box), self.runtime, self.page) or "")
+        if name:
+            self.session.log_in(name)
+        else:
+            self._fail(typed, "nobody has logged in after this")
 
     def _log_in_again(self) -> None:
         """The same administrator, or the one that every box has."""

@@ -15,6 +15,7 @@ from fortish.parse import open_quote
 PROMPT = re.compile(r"^((?:[\w.~-]+ )?(?:\([^()]*\) )?[#$])(?: (.*))?$")
 HOSTED = re.compile(r"^(?:[\w.~-]+ (?:\([^()]*\) )?|\([^()]+\) )[#$] ")
 ANSWER = re.compile(r"^(.*\(y/n\)) ?([yn])$")
+LOGIN = re.compile(r"^[\w.~-]+ login: (\S+)$")
 INTERRUPT = "^C"
 ANY = "..."
 
@@ -23,7 +24,7 @@ ANY = "..."
 class Turn:
     """One typed command: its prompt without the last blank, its physical lines, what is expected after it.
 
-    `interrupt` is how many lines stand before `^C`; None if there is none.
+    `interrupt` is how many lines stand before `^C`; None if there is none. `login` is who logged in after it, or ''.
     """
 
     number: int
@@ -32,6 +33,7 @@ class Turn:
     expected: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     interrupt: int | None = None
+    login: str = ""
 
 
 def is_screen(text: str) -> bool:
@@ -81,6 +83,8 @@ def _expect(turn: Turn, line: str) -> None:
         turn.interrupt = len(turn.expected)
     elif answer := ANSWER.match(line):
         turn.answers.append(answer.group(2))
+    elif login := LOGIN.match(line):
+        turn.login = login.group(1)
     turn.expected.append(line)
 
 

@@ -77,17 +77,19 @@ async def interact(
     assist: bool = False,
     minute: float = MINUTE,
     watcher: Watcher | None = None,
+    logins: bool = False,
 ) -> int:
     """Let somebody type at `session` until they leave; returns the exit status.
 
     `history` is the file of typed lines (in memory without one). Without `input` and `output` it is the terminal.
     `assist` adds what helps a learner; `minute` is how many seconds a minute of the idle time lasts;
-    `watcher` is told what happens.
+    `watcher` is told what happens. With `logins`, `exit` logs out and the terminal asks for the next login.
     """
     paged = output is not None or sys.stdout.isatty()
     shell = _Shell(
         runtime, session, kept(history), input or create_input(), output or _terminal(), paged, assist, minute, watcher
     )
+    shell.goes_on |= {"exit"} if logins else set()
     runtime.consoles.append(shell)
     work = asyncio.create_task(runtime.work())
     try:
@@ -151,6 +153,7 @@ class _Shell:
         self, runtime: Runtime, session: Session, history: History, input_: Input, output: Output, paged: bool,
         assist: bool, minute: float, watcher: Watcher | None,
     ) -> None:  # fmt: skip
+        self.goes_on = GOES_ON
         self._runtime, self._session, self._paged = runtime, session, paged
         self._input, self._output, self._history = input_, output, history
         self._keyboard = Keyboard(input_, self._interrupt)
@@ -209,6 +212,8 @@ class _Shell:
             if not name:
                 return
             self._session.log_in(str(name[0]))
+            if self._watcher is not None:
+                self._watcher.obeyed()
 
     async def _greeted(self) -> bool:
         """Show the banners that are enabled; whether they were accepted."""
@@ -233,9 +238,9 @@ class _Shell:
                 self._write(f"{Text.TIMEOUT()}\n\n")
                 return True
             await self._obey(line)
-            if not self._session.waiting and self._session.left not in ("exit", "shutdown"):
+            if not self._session.waiting and self._session.left in ("", *self.goes_on):
                 self._write("\n")
-        return self._session.left in GOES_ON
+        return self._session.left in self.goes_on
 
     def _drop_lines(self) -> None:
         """What was typed of an unfinished line, and pasted behind it, is forgotten."""

@@ -125,7 +125,7 @@ def _output(scene: Scene, given: Given) -> Finding:
 
 
 def _screen(scene: Scene, given: Given) -> Finding:
-    return _contained(scene.screen, given, "not seen on the screen yet")
+    return _contained(scene.screen or [""], given, "not seen on the screen yet")
 
 
 def _contained(lines: Sequence[str], given: Given, otherwise: str) -> Finding:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fortish.cmdb import render
-from fortish.cmdb.schema import Table
+from fortish.cmdb.schema import Attribute, Table
 from fortish.cmdb.store import GLOBAL, ROOT, SINGLE
 from fortish.cmdb.views import EntryView, TableView
 from fortish.errors import UsageError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HIDDEN = "a secret value"
 Given = Mapping[str, Any]
+SECRET = ("clear-password", "password", "private-key")  # types of attributes
 
 
 def _table(box: Box, path: str) -> Table:
@@ -49,11 +50,12 @@ def config(scene: Scene, given: Given) -> Finding:
     if "attribute" not in given:
         return _present(there, given)
     value = _value(rows[key], given["attribute"]) if there else None
-    if _leads_to_row(table, given["attribute"]) and (given.get("absent") or given.get("exists")):
+    aim = _aim(table, given["attribute"])
+    if aim is None and ("absent" in given or "exists" in given):
         return _present(value is not None, given)
     found = _compared(_named(given), value, given, there)
-    own = table.attributes.get(given["attribute"])
-    return replace(found, actual=HIDDEN) if value and own is not None and own.type.endswith("password") else found
+    secret = isinstance(aim, Attribute) and aim.type in SECRET and value  # what is found is kept in files
+    return replace(found, actual=HIDDEN) if secret else found
 
 
 def _present(there: bool, given: Given) -> Finding:
@@ -62,16 +64,16 @@ def _present(there: bool, given: Given) -> Finding:
     return Finding(there != bool(given.get("absent")), wanted, "it is there" if there else "it is not there")
 
 
-def _leads_to_row(table: Table, attribute: str) -> bool:
-    """Whether `child/key` names an entry of a nested table, and not a value in it."""
+def _aim(table: Table, attribute: str) -> Attribute | Table | None:
+    """What `child/key/attribute` names: an attribute, also of a nested table; a nested table; None: a row of one."""
     words = attribute.split("/")
-    while words and (child := table.children.get(words.pop(0))) is not None:
-        table = child
-        if table.is_table and words:
-            words.pop(0)
-            if not words:
-                return True
-    return False
+    while (child := table.children.get(words[0])) is not None:
+        if len(words) == 1:
+            return child
+        table, words = child, words[2 if child.is_table else 1 :]
+        if not words:
+            return None
+    return table.attributes.get(words[0])
 
 
 def _value(entry: EntryView, attribute: str) -> Any:

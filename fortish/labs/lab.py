@@ -6,7 +6,6 @@ chooses, always the same for the same number. What is not known is an error that
 
 from __future__ import annotations
 
-import random
 import re
 import tomllib
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from fortish.box import DEFAULT_FIRMWARE, FIRMWARES
 from fortish.errors import UsageError
 from fortish.labs.checks import Check, read_check
 from fortish.labs.finding import number
+from fortish.labs.seeds import chosen, filled
 from fortish.messages import Text
 from fortish.replay import Typed, typed_lines
 from fortish.responder.policy import Policy
@@ -62,6 +62,7 @@ class World:
     """What a lab's world is like. Times are ISO 8601; `server_clock` is the world's own where it has one.
 
     `authorities` are further CAs whose certificates the file server has: name to common name and time of making.
+    `login`: who leaves by `exit` is logged out, and somebody else may log in at the same console.
     """
 
     clock: str = CLOCK
@@ -72,6 +73,7 @@ class World:
     hostname: str = "FGT"
     administrator: str = "admin"
     vdom: str = ""
+    login: bool = False
     network: str = "lab"
     responder: Policy = field(default_factory=Policy)
     later: Later | None = None
@@ -127,7 +129,7 @@ class Lab:
 
     def text(self, name: str) -> str:
         """A text of the folder, this student's values in it; '' where there is none. Raises `UsageError`."""
-        return _filled(_raw(self.folder / name, missing=""), self.chosen)
+        return filled(_raw(self.folder / name, missing=""), self.chosen)
 
     def extra_files(self) -> dict[str, bytes]:
         """What the lab's file server has, by name. Raises `UsageError`."""
@@ -157,8 +159,8 @@ def read(folder: Path, seed: int = 0, made: Mapping[str, str] = NOTHING) -> Lab:
     """The lab in a folder; `made` is known of its world (`fortish.labs.made`). Raises `UsageError`."""
     path = folder / LAB
     raw = _raw(path)
-    chosen = {**_chosen(path, _toml(path, raw).get("seed", {}), seed), **made}
-    found = _toml(path, _filled(raw, chosen))
+    variables = {**chosen(path, _toml(path, raw).get("seed", {}), seed), **made}
+    found = _toml(path, filled(raw, variables))
     found.pop("seed", None)
     values = fields(str(path), found, _LAB)
     for key in ("title", "minutes", "path", "order", "story", "task"):
@@ -167,7 +169,7 @@ def read(folder: Path, seed: int = 0, made: Mapping[str, str] = NOTHING) -> Lab:
     tasks = values.pop("task")
     if len({task.id for task in tasks}) != len(tasks):
         raise UsageError(f"{path}: task: two have the same id")
-    lab = Lab(folder.resolve().name, folder.resolve(), seed, tasks=tasks, made=made, chosen=chosen, **values)
+    lab = Lab(folder.resolve().name, folder.resolve(), seed, tasks=tasks, made=made, chosen=variables, **values)
     _known(path, lab)
     return lab
 
@@ -213,36 +215,6 @@ def _toml(path: Path, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from None
-
-
-# --- seeds ----------------------------------------------------------------------------------------------------------
-
-
-def _filled(text: str, chosen: Mapping[str, str]) -> str:
-    for name, value in chosen.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
-
-
-def _chosen(path: Path, found: object, seed: int) -> dict[str, str]:
-    """A value for each variable; of a list of tables, one for each of their keys (`{name.key}`)."""
-    chosen: dict[str, str] = {}
-    for name, given in table(f"{path}: seed", found).items():
-        where = f"{path}: seed: {name}"
-        dice = random.Random(f"{seed}/{name}")  # noqa: S311 - which names a student gets is no secret
-        if isinstance(given, list) and given:
-            one = dice.choice(given) if seed else given[0]
-        elif isinstance(given, dict) and given.keys() == {"from", "to"}:
-            first, last = number(where, given["from"]), number(where, given["to"])
-            one = dice.randint(first, max(first, last)) if seed else first
-        else:
-            raise UsageError(f"{where} must be a list, or a table with from and to")
-        values = {f"{name}.{key}": value for key, value in one.items()} if isinstance(one, dict) else {name: one}
-        for key, value in values.items():
-            if not isinstance(value, (str, int)):
-                raise UsageError(f"{where} must hold texts, numbers or tables of them")
-            chosen[key] = str(value)
-    return chosen
 
 
 # --- readers --------------------------------------------------------------------------------------------------------
@@ -333,6 +305,7 @@ _WORLD = {
     "firmware":          one_of(*FIRMWARES),
     "hostname":          _TEXT,
     "later":             _later,
+    "login":             _FLAG,
     "names":             _texts,
     "network":           one_of("lab", "none"),
     "responder":         Policy.from_table,

@@ -54,25 +54,12 @@ async def _steps(stage: Stage, steps: Sequence[Sequence[Typed]], file: str) -> l
         stage.screen.extend(text.removesuffix("\n").split("\n"))
 
     look(0)
-    player = Player(stage.runtime, stage.session, show, tick=1.0, echo=False, file=file)
+    player = Player(stage.runtime, stage.session, show, tick=1.0, echo=False, logins=stage.lab.world.login, file=file)
     played = [Played(stage.judge(), dict(broken))]
     for step in steps:
-        for typed in _whole(step):
-            await player.play(typed)
-            look(typed[0].number)
+        await player.play(step, lambda _: look(player.at))
         await player.settle()
         seen = -1
         look(step[-1].number if step else 0)
         played.append(Played(stage.judge(), dict(broken), list(player.failures)))
     return played
-
-
-def _whole(lines: Sequence[Typed]) -> list[list[Typed]]:
-    """Lines one by one, with the y or n that stand behind them."""
-    rows: list[list[Typed]] = []
-    for line in lines:
-        if rows and line.text in ("y", "n"):
-            rows[-1].append(line)
-        else:
-            rows.append([line])
-    return rows

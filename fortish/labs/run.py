@@ -20,6 +20,7 @@ from fortish.shell import interact
 MINUTE = 3600.0  # how many seconds a minute of idle time lasts: nobody is thrown out while they read
 NEWS_ROWS, TASK_ROWS = 4, 3  # below the prompt: of what was reached, of what is next
 LEAVE = "Leave with exit; start again to go on."
+LOG_OUT = "exit logs out and lets somebody else log in. Leave with Ctrl-D; start again to go on."
 
 
 async def start(
@@ -44,7 +45,9 @@ async def start(
             write(home / LAST, str(lab.folder))
             desk = Desk(stage, before or kept.fresh(stage.lab))
             say(opening(stage.lab, desk.progress))
-            await interact(stage.runtime, stage.session, minute=MINUTE, watcher=desk, **terminal)
+            await interact(
+                stage.runtime, stage.session, minute=MINUTE, watcher=desk, logins=lab.world.login, **terminal
+            )
             desk.leave()
         finally:
             await stage.runtime.close()
@@ -61,7 +64,8 @@ def opening(lab: Lab, progress: Progress) -> str:
     rows = [story(lab)]
     for number, (task, row) in enumerate(zip(lab.tasks, progress["tasks"], strict=True), 1):
         rows.append(page.paragraphs(task.text, "     ", f"{'x' if row['done'] else ' '} {number}. "))
-    rows += ["", "In another terminal: fortish lab story, status, check, hint.", LEAVE, "", ""]
+    rows += ["", "In another terminal: fortish lab story, status, check, hint."]
+    rows += [LOG_OUT if lab.world.login else LEAVE, "", ""]
     return "\n".join(rows)
 
 
@@ -180,7 +184,7 @@ class Desk:
         if any(not finding["ok"] for finding in self.progress["keep"]):
             return f"{head} | something has changed that should stay: fortish lab check tells what"
         if done == len(rows):
-            return f"{head} | all tasks are done; exit leaves"
+            return f"{head} | all tasks are done; {'Ctrl-D' if self.stage.lab.world.login else 'exit'} leaves"
         left = next(row for row in rows if not row["done"])
         return f"{head} | {left['id']}: {' '.join(left['text'].split())}"
 

@@ -91,6 +91,9 @@ CONFIG = [
     ("path='system ntp'\nattribute='ntpserver/1'\nexists=true",
      "config system ntp\nset type custom\nconfig ntpserver\nedit 1\nset server 192.0.2.5\nend\nend",
      "system ntp ntpserver/1 is there", "it is not there"),
+    ("path='system snmp community'\nkey=1\nattribute='hosts'\nabsent=true",
+     "config system snmp community\nedit 1\nconfig hosts\npurge\ny\nend\nend",
+     'system snmp community "1" hosts has no value', '"2"'),
     ("path='system snmp community'\nkey=1\nattribute='hosts/2'\nabsent=true",
      "config system snmp community\nedit 1\nconfig hosts\ndelete 2\nend\nend",
      'system snmp community "1" hosts/2 is not there', "it is there"),
@@ -114,6 +117,15 @@ def test_a_secret_is_not_told(tmp_path: Path) -> None:
     assert findings(tmp_path / "2", f"{where}\nabsent=true", lines, **world)[1] == Finding(
         True, f"{name} has no value", "no value"
     )
+
+
+def test_a_secret_is_compared_and_never_told(tmp_path: Path) -> None:
+    lines = "config system admin\nedit x\nset accprofile super_admin\nset password Hidden-1\nend\n"
+    check = "kind='config'\npath='system admin'\nkey='x'\nattribute='password'\n"
+    for number, more in enumerate(("exists=true", "is='Hidden-1'", "matches='^Hid'", "absent=true", "is='Hidden-2'")):
+        _, after = findings(tmp_path / str(number), check + more, lines)
+        assert after.ok is (number < 3)
+        assert after.actual == "a secret value"
 
 
 def test_what_is_not_committed_does_not_count(tmp_path: Path) -> None:
@@ -275,7 +287,7 @@ def test_output_and_screen_need_a_sentence_of_the_author(tmp_path: Path) -> None
     assert after.ok
     check = "kind='screen'\ncontains='Serial-Number'\ntext='the serial number was seen'"
     before, after = findings(tmp_path / "2", check, "get system status")
-    assert before == Finding(False, "the serial number was seen", "nothing")
+    assert before == Finding(False, "the serial number was seen", "not seen on the screen yet")
     assert after.ok
     assert not findings(tmp_path / "3", check, "get system performance status")[1].ok
 

@@ -50,6 +50,63 @@ def test_the_exit_status_tells_whether_all_have_reached_all(lab: Path, tmp_path:
     assert grade(tmp_path / "nowhere", good) == 2
 
 
+READER = """config system accprofile
+edit readers
+set sysgrp read
+next
+end
+config system admin
+edit rita
+set accprofile readers
+set password Look-1
+next
+end
+"""
+REFUSED = "kind = 'screen'\nmatches = '^Permission denied'\ntext = 'a refusal was on the screen'"
+COPY = """FGT # exit
+
+FGT login: rita
+Password:
+Login incorrect
+
+FGT login: rita
+Password:
+Welcome!
+
+FGT $ config system global
+
+FGT (global) $ set admintimeout 9
+Permission denied.
+Command fail. Return code -37
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("exit\nrita\nLook-1\nconfig system global\nset admintimeout 9\nend\nexit\n", 0),
+        ("exit\nrita\nwrong\nrita\nLook-1\nconfig system global\nset admintimeout 9\n", 0),
+        (COPY, 0),
+        (COPY.replace("rita", "nobody"), 1),
+        ("config system global\nset admintimeout 9\nend\n", 1),
+        ("exit\nrita\nLook-1\nexit\nadmin\n", 1),
+        ("exit\n\n\n", 1),
+    ],
+    ids=["script", "second try", "copy", "copy of nobody", "not logged in", "ends at a password", "no name"],
+)
+def test_an_answer_may_log_in_as_somebody_else(text: str, status: int, tmp_path: Path) -> None:
+    lab = write_lab(tmp_path / "lab", check=REFUSED, world="login = true", start_conf=READER)
+    assert grade(lab, answer(tmp_path, "ann", text), "--json", tmp_path / "out.json") == status
+    ends_early = text.startswith("exit\n\n") or text.endswith("admin\n") or "nobody" in text
+    failed = json.loads((tmp_path / "out.json").read_text("utf-8"))["answers"][0]["failed-lines"]
+    assert failed == (1 if ends_early or status == 0 else 0)
+
+
+def test_without_that_exit_ends_an_answer(tmp_path: Path) -> None:
+    lab = write_lab(tmp_path / "lab", check=REFUSED, start_conf=READER)
+    assert grade(lab, answer(tmp_path, "ann", COPY)) == 1
+
+
 def test_what_must_stay_counts_even_if_it_is_mended(
     lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

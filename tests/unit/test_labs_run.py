@@ -172,6 +172,23 @@ def test_a_lab_that_was_begun_with_another_seed_is_not_mixed_up(tmp_path: Path) 
         sit(folder, home, "exit\r", seed=3)
 
 
+def test_somebody_else_logs_in_at_the_same_console(tmp_path: Path) -> None:
+    account = "config system admin\nedit rita\nset accprofile super_admin\nset password Look-1\nend\n"
+    banner = "config system global\nset pre-login-banner enable\nend\n"
+    check = "kind = 'screen'\ncontains = \"(Press 'a' to accept):a\"\ntext = 'the banner was accepted'"
+    folder = lab(tmp_path, check=check, world="login = true", start_conf=account + banner)
+    screen, said = sit(
+        folder, tmp_path / "home", "a", "exit\r", "a", "rita\r", "Look-1\r", 0.5, typed("get system status"), "\x04"
+    )
+    assert "FGT login: rita\nPassword: \nWelcome!" in screen
+    assert "Done: one." in screen
+    assert "all tasks are done; Ctrl-D leaves" in screen
+    assert "exit logs out and lets somebody else log in. Leave with Ctrl-D; start again to go on." in said
+    told = [(row["kind"], row["text"]) for row in rows(tmp_path / "home") if row["kind"] != "printed"]
+    assert ("typed", "get system status") in told
+    assert "Look-1" not in (tmp_path / "home" / "lab" / "session.jsonl").read_text("utf-8")
+
+
 def test_a_lab_goes_on_with_the_seed_it_was_begun_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, home = lab(tmp_path), tmp_path / "home"
     sit(folder, home, "exit\r", seed=3)

@@ -78,6 +78,12 @@ def test_turns_hold_what_was_typed_and_what_came_after() -> None:
     assert turns[6].typed == [""]
 
 
+def test_a_turn_knows_who_logged_in_after_it() -> None:
+    text = "FGT # exit\n\nFGT login: anna\nPassword: \nLogin incorrect\n\nFGT login: otto\nPassword: \n\nFGT $ end\n"
+    assert [(turn.typed, turn.login) for turn in screen.turns(text)] == [(["exit"], "otto"), (["end"], "")]
+    assert [(line.text, line.login) for line in typed_lines(text)] == [("exit", "otto"), ("end", "")]
+
+
 def test_the_lines_to_type_carry_their_numbers_keys_and_answers() -> None:
     lines = typed_lines(COPY)
     assert [(line.number, line.text) for line in lines][2:5] == [(7, 'set comments "one'), (8, "two"), (9, 'three"')]
