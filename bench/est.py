@@ -177,7 +177,7 @@ class Client:
 
     def _context(self) -> Any:
         from fortish.est.context import EstContext
-        from fortish.est.enroll import trust_of
+        from fortish.est.trust import trust_of
 
         context = EstContext("bench", self.url, "localhost", int(self.url.rpartition(":")[2]))
         trust_of(self.box, context, "")
@@ -186,7 +186,8 @@ class Client:
     def _one(self, connection: Any) -> Any:
         from fortish.est import operations
         from fortish.est.authorities import box_time
-        from fortish.est.enroll import bodies, choose
+        from fortish.est.choice import choose
+        from fortish.est.enroll import bodies
         from fortish.pki import keys, names, requests
 
         key = keys.generate(keys.ALGORITHMS["ec-secp256r1"])

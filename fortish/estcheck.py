@@ -9,8 +9,9 @@ from xml.sax.saxutils import quoteattr
 from fortish.boot import Options, boot
 from fortish.drive import drive
 from fortish.errors import UsageError
-from fortish.est.conformance import Result, Verdict, walk
+from fortish.est.conformance import walk
 from fortish.est.context import EstContext, split_url
+from fortish.est.verdicts import Result, Verdict
 
 FORMATS = ("text", "json", "junit")
 

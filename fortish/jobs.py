@@ -134,7 +134,8 @@ def renew(box: Box, name: str, scope: str = GLOBAL) -> Flow:
 def _renewed(box: Box, protocol: str, name: str, scope: str) -> Flow:
     """Renew by an entry's protocol. Raises `EnrollFault`; `Waiting`: nothing is decided, and the request is kept."""
     from fortish.est import pending as waits
-    from fortish.est.enroll import Waiting, est_simple_reenroll
+    from fortish.est.enroll import Waiting
+    from fortish.est.renew import est_simple_reenroll
     from fortish.scep import pending as undecided
     from fortish.scep.enroll import Undecided, scep_renew
 

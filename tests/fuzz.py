@@ -32,7 +32,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fortish.box import Box
 from fortish.clock import VirtualClock
 from fortish.errors import FortishError
-from fortish.est import enroll, operations, wire
+from fortish.est import operations, wire
+from fortish.est.authorities import take_authorities
+from fortish.est.choice import choose
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext
 from fortish.est.digest import challenge
@@ -341,11 +343,11 @@ def _operation(data: bytes) -> Iterator[str]:
 
     def whole() -> Any:
         received = yield from operations.cacerts(connection)
-        yield from enroll.take_authorities(box, context, received)
+        yield from take_authorities(box, context, received)
         found = yield from operations.csrattrs(connection)
         wanted_of(context, found)
         issued = yield from operations.simpleenroll(connection, lambda link: "")
-        yield from enroll.choose(context, issued, KEY, received, NOW)
+        yield from choose(context, issued, KEY, received, NOW)
 
     for make in (whole, lambda: operations.csrattrs(connection)):
         with contextlib.suppress(FortishError):

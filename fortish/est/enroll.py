@@ -1,7 +1,7 @@
-"""Enrollment, renewal and CA import: the operations in the documented order, and what is kept of them.
+"""A first enrollment: the operations in the documented order, and what is kept of them.
 
 A failure at any point leaves the configuration as it was. It is written last, in one commit: the received CA
-certificates with the certificate, onto the entry as it is by then.
+certificates with the certificate.
 """
 
 from __future__ import annotations
@@ -12,29 +12,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from fortish.box import CA, LOCAL, Box
+from fortish.box import LOCAL, Box
 from fortish.cmdb.checks import random_password
 from fortish.cmdb.secrets import seal
 from fortish.cmdb.store import GLOBAL, Change, Entry, Put
 from fortish.errors import Deferred, LinkLost, PeerFault, StorageFault
 from fortish.est import operations, wire
+from fortish.est.auth import set_auth
 from fortish.est.authorities import EnrollFault, authority_changes, box_time, take_authorities
-from fortish.est.choice import choose, choose_renewed, held
+from fortish.est.choice import choose, held
 from fortish.est.connection import Connection
-from fortish.est.context import EstContext, reconstruct
-from fortish.est.trace import EstLine, dump, trace
+from fortish.est.context import EstContext
+from fortish.est.trace import EstLine, trace
 from fortish.est.wanted import Wanted, wanted_of
-from fortish.messages import Text
-from fortish.pki import chains, keys, pem, requests, text
+from fortish.pki import keys, pem, requests
 from fortish.pki.faults import PkiFault
-from fortish.steps import Credential, Link, Step, Trust, compute
+from fortish.steps import Link, Step, compute
 
 if TYPE_CHECKING:
     from cryptography import x509
 
     from fortish.pki.csrattrs import CsrAttr
 
-SETTING = (*CA[:2], "setting")
 Ended = Generator[Step, Any, None]
 # Where a first enrollment begins and ends in the trace, by whether the server makes the key.
 WAYS = {
@@ -51,98 +50,6 @@ class Issued:
     key: keys.PrivateKey
 
 
-def trust_of(box: Box, context: EstContext, explicit: str) -> None:
-    """Whom the connection and the issued certificate may chain to.
-
-    The CA named `explicit` alone; without one the box's CA certificates, and for TLS the public bundle too.
-    """
-    store = box.authorities(context.scope)
-    if explicit:
-        anchor = store.get(explicit) or _remote(box, context.scope, explicit)
-        context.trust, context.trust_name = Trust((anchor,), public=False, partial=True), explicit
-        context.anchors = (anchor,)
-    else:
-        context.trust, context.anchors = Trust(tuple(store.values())), tuple(store.values())
-
-
-def _remote(box: Box, scope: str, name: str) -> str:
-    """A remote certificate that `scope` knows. Raises `KeyError`."""
-    path = (*CA[:2], "remote")
-    entry = box.cmdb.entry(scope, path, name) or box.cmdb.rows(GLOBAL, path)[name]
-    return str(entry.values["remote"])
-
-
-def proxy_of(box: Box, scope: str) -> tuple[str, int, str, str] | None:
-    """The HTTP proxy that `config vpn certificate setting` names: host, port, user, password."""
-    table = box.cmdb.schema.table(SETTING)
-    if table is None or not box.cmdb.touched(place := box.cmdb.scope_of(table, scope), SETTING):
-        return None
-    entry = box.cmdb.entry(place, SETTING)
-    host, port, user, password = (
-        box.cmdb.value_of(table, entry, name) for name in ("proxy", "proxy-port", "proxy-username", "proxy-password")
-    )
-    return (host, port, user or "", getattr(password, "clear", None) or "") if host else None
-
-
-def credential_of(box: Box, name: str, scope: str = GLOBAL) -> Credential:
-    """A local certificate as TLS client credential, with the intermediates that are held. Raises `EnrollFault`."""
-    values = box.local(name, scope)
-    if values is None or not values["certificate"] or not values["private-key"]:
-        raise EnrollFault("it does not hold both a certificate and a key")
-    if values["password"] is None:
-        raise EnrollFault("the password of its private key is not known")
-    return Credential(
-        name, _with_intermediates(box, scope, values["certificate"]), values["private-key"], values["password"]
-    )
-
-
-def _with_intermediates(box: Box, scope: str, certificate: str) -> str:
-    """A certificate's PEM, and behind it what stands between it and its root, as TLS has a client send it.
-
-    Alone where nothing is known of its issuer: the server may know more.
-    """
-    try:
-        store = [pem.certificate(text_) for text_ in box.authorities(scope).values()]
-        path = chains.path_to(pem.certificate(certificate), (), store, box_time(box))
-    except PkiFault:
-        return certificate
-    return "\n".join([certificate, *(pem.pem(above) for above in path[1:-1])])
-
-
-# --- authentication -------------------------------------------------------------------------------------------------
-
-
-def set_auth(box: Box, context: EstContext, *, http: bool) -> Generator[Step, Any, Connection]:
-    """Who the box says it is: a client certificate or a TLS-SRP user, HTTP credentials. Raises `EnrollFault`."""
-    yield trace(EstLine.SET_AUTH)
-    if context.srp is not None:
-        yield trace(EstLine.SRP_USERNAME)
-        yield trace(EstLine.SRP_PASSWORD)
-    elif context.client_cert:
-        yield from _set_identity(box, context, context.client_cert)
-    credentials = None
-    if http and (context.http_username or context.http_password):
-        yield trace(EstLine.USERNAME)
-        yield trace(EstLine.PASSWORD)
-        credentials = context.http_username or "", context.http_password or ""
-    return Connection(context, credentials, box.clock.now)
-
-
-def _set_identity(box: Box, context: EstContext, name: str) -> Ended:
-    try:
-        context.credential = credential_of(box, name, context.scope)
-        certificate = pem.certificate(context.credential.certificate)
-    except (EnrollFault, PkiFault) as fault:
-        yield trace(EstLine.NO_IDENTITY, name=name, reason=fault.reason)
-        raise EnrollFault(f"certificate '{name}' cannot be used: {fault.reason}") from None
-    if text.lacks_client_auth(certificate):
-        yield trace(EstLine.KEY_USAGE, name=name)
-    yield trace(EstLine.IDENTITY, name=name)
-
-
-# --- a new certificate ----------------------------------------------------------------------------------------------
-
-
 def est_simple_enroll(
     box: Box, context: EstContext, algorithm: keys.Algorithm, key: keys.PrivateKey | None = None
 ) -> Ended:
@@ -157,16 +64,16 @@ def est_simple_enroll(
         authorities = yield from take_authorities(box, context, received)
     except (LinkLost, PeerFault, EnrollFault) as fault:
         yield trace(EstLine.NO_CA_CERTS, code=-1)
-        raise _failed(fault, key) from None
+        raise failed(fault, key) from None
     try:
         attributes = yield from operations.csrattrs(connection)
         wanted = yield from _template(context, attributes)
     except (LinkLost, PeerFault) as fault:
         yield trace(EstLine.NO_ATTRS, code=-1)
-        raise _failed(fault, key) from None
+        raise failed(fault, key) from None
     yield operations.shown_context(connection)
-    started, ended = WAYS[context.server_key]
-    yield trace(started)
+    begun, done = WAYS[context.server_key]
+    yield trace(begun)
     if key is None:
         key = yield from compute(lambda: keys.generate(algorithm))
     try:
@@ -174,9 +81,9 @@ def est_simple_enroll(
         issued = yield from _post_new(connection, key, wanted, pool, box_time(box))
         yield from _keep_new(box, context, issued, authorities)
     except (LinkLost, PeerFault, EnrollFault) as fault:
-        yield from _ended(ended, -1)
-        raise _failed(fault, key) from None
-    yield from _ended(ended, 0)
+        yield from ended(done, -1)
+        raise failed(fault, key) from None
+    yield from ended(done, 0)
 
 
 class Waiting(EnrollFault):
@@ -187,13 +94,15 @@ class Waiting(EnrollFault):
         self.seconds, self.key = seconds, key
 
 
-def _failed(fault: LinkLost | PeerFault | EnrollFault, key: keys.PrivateKey | None) -> EnrollFault:
+def failed(fault: LinkLost | PeerFault | EnrollFault, key: keys.PrivateKey | None) -> EnrollFault:
+    """What an enrollment raises for `fault`: `Waiting`, with the key that was made, where the server says when."""
     if isinstance(fault, Deferred):
         return Waiting(fault.reason, fault.seconds, key)
     return EnrollFault(fault.reason)
 
 
-def _ended(line: EstLine, code: int) -> Ended:
+def ended(line: EstLine, code: int) -> Ended:
+    """The last lines of an enrollment."""
     yield trace(EstLine.CLEAR)
     yield trace(line, code=code)
     yield trace(EstLine.CLEAR)
@@ -287,10 +196,10 @@ def _keep_new(box: Box, context: EstContext, issued: Issued, authorities: list[x
     }
     entry = Entry({name: value for name, value in values.items() if value})
     put = Put(context.scope, LOCAL, context.name, entry)
-    yield from _save(box, context.name, [*authority_changes(box, context, authorities), put])
+    yield from save(box, context.name, [*authority_changes(box, context, authorities), put])
 
 
-def _save(box: Box, name: str, changes: list[Change]) -> Ended:
+def save(box: Box, name: str, changes: list[Change]) -> Ended:
     """Keep what an enrollment has brought, in one commit. Raises `EnrollFault`: it could not be stored."""
     try:
         if not box.may_keep((changes[-1].scope, name)):
@@ -301,104 +210,3 @@ def _save(box: Box, name: str, changes: list[Change]) -> Ended:
         raise EnrollFault(f"it could not be stored: {fault.reason}") from None
     yield trace(EstLine.CERT_UPDATED, name=name)
     yield trace(EstLine.CERT_SAVED)
-
-
-# --- renewal --------------------------------------------------------------------------------------------------------
-
-
-def est_simple_reenroll(box: Box, name: str, scope: str = GLOBAL, key: keys.PrivateKey | None = None) -> Ended:
-    """Renew a certificate with its stored settings, itself as TLS client certificate, or over TLS-SRP.
-
-    `key` is that of a request that waits already. Raises `EnrollFault`, `Waiting`.
-    """
-    context, values = yield from _reconstructed(box, name, scope)
-    if context.srp is None:
-        yield trace(EstLine.AS_CLIENT, name=name)
-        context.client_cert = name
-    # A handshake without certificates shows none: over TLS-SRP it is the user who stands behind the renewal, and the
-    # HTTP user where there is one.
-    connection = yield from set_auth(box, context, http=context.srp is not None)
-    try:
-        yield from operations.csrattrs(connection)
-    except (LinkLost, PeerFault) as fault:
-        yield trace(EstLine.REENROLL_ATTRS, code=-1)
-        raise _failed(fault, key) from None
-    yield operations.shown_context(connection)
-    yield trace(EstLine.SIMPLE_REENROLL)
-    try:
-        yield from _renew(box, connection, values, key)
-    except (LinkLost, PeerFault, EnrollFault) as fault:
-        yield from _ended(EstLine.REENROLL_RET, -1)
-        raise _failed(fault, key) if not isinstance(fault, Waiting) else fault from None
-    yield from _ended(EstLine.REENROLL_RET, 0)
-
-
-def _reconstructed(box: Box, name: str, scope: str) -> Generator[Step, Any, tuple[EstContext, dict[str, Any]]]:
-    values = box.local(name, scope)
-    try:
-        if values is None:
-            raise EnrollFault(f"certificate '{name}' does not exist")
-        if bool(values["est-srp-username"]) != bool(values["est-srp-password"]):
-            raise EnrollFault(Text.SRP_HALF())
-        context = reconstruct(name, values)
-        context.scope, context.vfid, context.proxy = scope, box.vfid(scope), proxy_of(box, scope)
-        trust_of(box, context, values["est-server-cert"])
-    except (EnrollFault, ValueError, KeyError) as error:
-        reason = error.reason if isinstance(error, EnrollFault) else "est-server is not a valid URL"
-        yield trace(EstLine.NOT_RECONSTRUCTED, reason=reason)
-        raise EnrollFault(reason) from None
-    yield trace(EstLine.RECONSTRUCTED)
-    yield dump(context.dump)
-    return context, values
-
-
-def _renew(box: Box, connection: Connection, values: dict[str, Any], kept: keys.PrivateKey | None) -> Ended:
-    context = connection.context
-    try:
-        current = pem.certificate(values["certificate"])
-        key = yield from _next_key(values, kept)
-        requests.renewal_request(current, key)  # whether one can be made
-    except PkiFault as fault:
-        yield trace(EstLine.CSR_FAILED, name=context.name, reason=fault.reason)
-        raise EnrollFault(f"no request could be made: {fault.reason}") from None
-    yield trace(EstLine.CSR_FROM_CERT, name=context.name)
-    body = bodies(
-        context, lambda challenge, linking: requests.renewal_request(current, key, challenge, linking=linking)
-    )
-    if not context.need_pop:
-        yield trace(EstLine.POSTED, body=body(None))
-    try:
-        received = yield from operations.simplereenroll(connection, body)
-    except Deferred as deferred:
-        raise Waiting(deferred.reason, deferred.seconds, key) from None
-    certificate, authorities = yield from choose_renewed(box, connection, received, key)
-    renewed: dict[str, Any] = {"certificate": pem.pem(certificate)}
-    if values.get("est-regeneration-method") == "create-new-key":
-        renewed["private-key"] = keys.encrypted_pem(key, values["password"])
-    entry = box.cmdb.entry(context.scope, LOCAL, context.name)
-    if entry is None:
-        yield trace(EstLine.CERT_GONE, name=context.name)
-        raise EnrollFault(f"certificate '{context.name}' no longer exists")
-    password = entry.values.get("password")
-    if (entry.values.get("private-key"), getattr(password, "clear", None)) != (
-        values["private-key"],
-        values["password"],
-    ):
-        yield trace(EstLine.NOT_SAVED, reason="the private key was changed meanwhile")
-        raise EnrollFault("the private key was changed meanwhile")
-    put = Put(context.scope, LOCAL, context.name, Entry({**entry.values, **renewed}))
-    yield from _save(box, context.name, [*authority_changes(box, context, authorities), put])
-
-
-def _next_key(values: dict[str, Any], kept: keys.PrivateKey | None) -> Generator[Step, Any, keys.PrivateKey]:
-    """The key to certify: the same one; a new one of its kind where the firmware has the setting and it says so.
-
-    `kept` is the new one of a request that waits already.
-    """
-    key = keys.load_private(values["private-key"], values["password"])
-    if values.get("est-regeneration-method") == "create-new-key":
-        if kept is not None:
-            return kept
-        fresh: keys.PrivateKey = yield from compute(lambda: keys.generate_like(key))
-        return fresh
-    return key

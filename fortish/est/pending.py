@@ -12,7 +12,9 @@ from fortish.box import Box, Kept, Pending
 from fortish.cmdb.checks import random_password
 from fortish.est.authorities import EnrollFault
 from fortish.est.context import EstContext
-from fortish.est.enroll import Waiting, est_simple_enroll, est_simple_reenroll, proxy_of, trust_of
+from fortish.est.enroll import Waiting, est_simple_enroll
+from fortish.est.renew import est_simple_reenroll
+from fortish.est.trust import proxy_of, trust_of
 from fortish.pki import keys
 from fortish.pki.faults import PkiFault
 from fortish.steps import Flow

@@ -11,10 +11,11 @@ from fortish.cmdb.store import Change, Put
 from fortish.commands import Arguments, Here
 from fortish.errors import CliError, LinkLost, PeerFault
 from fortish.est import operations
+from fortish.est.auth import set_auth
 from fortish.est.authorities import EnrollFault, authority_changes, new_authority, next_name, take_authorities
 from fortish.est.bootstrap import accepted, is_unknown
 from fortish.est.context import EstContext
-from fortish.est.enroll import set_auth, trust_of
+from fortish.est.trust import trust_of
 from fortish.execute.est import context_of
 from fortish.execute.transfer import commit, demand, fetched, sent
 from fortish.messages import Text

@@ -15,8 +15,10 @@ from fortish.commands import Arguments, Here
 from fortish.errors import CliError, StorageFault
 from fortish.est.authorities import EnrollFault
 from fortish.est.context import EstContext, split_url
-from fortish.est.enroll import Waiting, est_simple_enroll, est_simple_reenroll, proxy_of, trust_of
+from fortish.est.enroll import Waiting, est_simple_enroll
 from fortish.est.pending import keep_new, keep_renewal
+from fortish.est.renew import est_simple_reenroll
+from fortish.est.trust import proxy_of, trust_of
 from fortish.messages import Text
 from fortish.parse import parse_alternatives, parse_subject
 from fortish.pki import keys, names

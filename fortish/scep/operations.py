@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from fortish.box import Box
 from fortish.errors import LinkLost, PeerFault
 from fortish.est import wire
-from fortish.est.enroll import proxy_of
+from fortish.est.trust import proxy_of
 from fortish.pki import cms, names, pkcs7
 from fortish.pki.faults import CmsFault, PkiFault
 from fortish.scep.context import ScepContext, operation_url

@@ -94,7 +94,7 @@ def test_the_chain_leads_over_a_stored_intermediate_and_the_anchor_alone_is_not_
 
 
 def test_a_client_shows_what_stands_between_its_certificate_and_its_root(box: fortish.Appliance) -> None:
-    from fortish.est.enroll import credential_of
+    from fortish.est.auth import credential_of
 
     session = box.session()
     session.run(ENROLL)

@@ -13,8 +13,9 @@ import pytest
 
 from fortish.boot import Options, boot
 from fortish.drive import drive
-from fortish.est.conformance import CHECKS, Result, Verdict, walk
+from fortish.est.conformance import CHECKS, walk
 from fortish.est.context import EstContext
+from fortish.est.verdicts import Result, Verdict
 from fortish.estcheck import failures, report
 from fortish.main import main
 from fortish.pki import pem

@@ -1,0 +1,124 @@
+"""A renewal with the settings that the certificate's entry has (RFC 7030 section 4.2.2).
+
+A failure leaves the certificate as it is; what the administrator has changed meanwhile stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from fortish.box import LOCAL, Box
+from fortish.cmdb.store import GLOBAL, Entry, Put
+from fortish.errors import Deferred, LinkLost, PeerFault
+from fortish.est import operations
+from fortish.est.auth import set_auth
+from fortish.est.authorities import EnrollFault, authority_changes
+from fortish.est.choice import choose_renewed
+from fortish.est.connection import Connection
+from fortish.est.context import EstContext, reconstruct
+from fortish.est.enroll import Ended, Waiting, bodies, ended, failed, save
+from fortish.est.trace import EstLine, dump, trace
+from fortish.est.trust import proxy_of, trust_of
+from fortish.messages import Text
+from fortish.pki import keys, pem, requests
+from fortish.pki.faults import PkiFault
+from fortish.steps import Step, compute
+
+
+def est_simple_reenroll(box: Box, name: str, scope: str = GLOBAL, key: keys.PrivateKey | None = None) -> Ended:
+    """Renew a certificate with its stored settings, itself as TLS client certificate, or over TLS-SRP.
+
+    `key` is that of a request that waits already. Raises `EnrollFault`, `Waiting`.
+    """
+    context, values = yield from _reconstructed(box, name, scope)
+    if context.srp is None:
+        yield trace(EstLine.AS_CLIENT, name=name)
+        context.client_cert = name
+    # A handshake without certificates shows none: over TLS-SRP it is the user who stands behind the renewal, and the
+    # HTTP user where there is one.
+    connection = yield from set_auth(box, context, http=context.srp is not None)
+    try:
+        yield from operations.csrattrs(connection)
+    except (LinkLost, PeerFault) as fault:
+        yield trace(EstLine.REENROLL_ATTRS, code=-1)
+        raise failed(fault, key) from None
+    yield operations.shown_context(connection)
+    yield trace(EstLine.SIMPLE_REENROLL)
+    try:
+        yield from _renew(box, connection, values, key)
+    except (LinkLost, PeerFault, EnrollFault) as fault:
+        yield from ended(EstLine.REENROLL_RET, -1)
+        raise failed(fault, key) if not isinstance(fault, Waiting) else fault from None
+    yield from ended(EstLine.REENROLL_RET, 0)
+
+
+def _reconstructed(box: Box, name: str, scope: str) -> Generator[Step, Any, tuple[EstContext, dict[str, Any]]]:
+    values = box.local(name, scope)
+    try:
+        if values is None:
+            raise EnrollFault(f"certificate '{name}' does not exist")
+        if bool(values["est-srp-username"]) != bool(values["est-srp-password"]):
+            raise EnrollFault(Text.SRP_HALF())
+        context = reconstruct(name, values)
+        context.scope, context.vfid, context.proxy = scope, box.vfid(scope), proxy_of(box, scope)
+        trust_of(box, context, values["est-server-cert"])
+    except (EnrollFault, ValueError, KeyError) as error:
+        reason = error.reason if isinstance(error, EnrollFault) else "est-server is not a valid URL"
+        yield trace(EstLine.NOT_RECONSTRUCTED, reason=reason)
+        raise EnrollFault(reason) from None
+    yield trace(EstLine.RECONSTRUCTED)
+    yield dump(context.dump)
+    return context, values
+
+
+def _renew(box: Box, connection: Connection, values: dict[str, Any], kept: keys.PrivateKey | None) -> Ended:
+    context = connection.context
+    try:
+        current = pem.certificate(values["certificate"])
+        key = yield from _next_key(values, kept)
+        requests.renewal_request(current, key)  # whether one can be made
+    except PkiFault as fault:
+        yield trace(EstLine.CSR_FAILED, name=context.name, reason=fault.reason)
+        raise EnrollFault(f"no request could be made: {fault.reason}") from None
+    yield trace(EstLine.CSR_FROM_CERT, name=context.name)
+    body = bodies(
+        context, lambda challenge, linking: requests.renewal_request(current, key, challenge, linking=linking)
+    )
+    if not context.need_pop:
+        yield trace(EstLine.POSTED, body=body(None))
+    try:
+        received = yield from operations.simplereenroll(connection, body)
+    except Deferred as deferred:
+        raise Waiting(deferred.reason, deferred.seconds, key) from None
+    certificate, authorities = yield from choose_renewed(box, connection, received, key)
+    renewed: dict[str, Any] = {"certificate": pem.pem(certificate)}
+    if values.get("est-regeneration-method") == "create-new-key":
+        renewed["private-key"] = keys.encrypted_pem(key, values["password"])
+    entry = box.cmdb.entry(context.scope, LOCAL, context.name)
+    if entry is None:
+        yield trace(EstLine.CERT_GONE, name=context.name)
+        raise EnrollFault(f"certificate '{context.name}' no longer exists")
+    password = entry.values.get("password")
+    if (entry.values.get("private-key"), getattr(password, "clear", None)) != (
+        values["private-key"],
+        values["password"],
+    ):
+        yield trace(EstLine.NOT_SAVED, reason="the private key was changed meanwhile")
+        raise EnrollFault("the private key was changed meanwhile")
+    put = Put(context.scope, LOCAL, context.name, Entry({**entry.values, **renewed}))
+    yield from save(box, context.name, [*authority_changes(box, context, authorities), put])
+
+
+def _next_key(values: dict[str, Any], kept: keys.PrivateKey | None) -> Generator[Step, Any, keys.PrivateKey]:
+    """The key to certify: the same one; a new one of its kind where the firmware has the setting and it says so.
+
+    `kept` is the new one of a request that waits already.
+    """
+    key = keys.load_private(values["private-key"], values["password"])
+    if values.get("est-regeneration-method") == "create-new-key":
+        if kept is not None:
+            return kept
+        fresh: keys.PrivateKey = yield from compute(lambda: keys.generate_like(key))
+        return fresh
+    return key
