@@ -54,8 +54,16 @@ def all_jobs(box: Box) -> Iterator[Job]:
             kept = scope, name
             if entry.values.get("enroll-protocol") not in METHODS or kept in box.enrolling or kept in box.pending:
                 continue
-            watch = box.watches.setdefault((scope, name), Watch(box.clock.now()))
+            watch = box.watches.setdefault(kept, Watch(box.clock.now()))
+            _forget_what_lies_ahead(watch, box.clock.now())
             yield from _jobs_of(scope, name, entry, watch)
+
+
+def _forget_what_lies_ahead(watch: Watch, now: float) -> None:
+    """The clock was set back: what was done at a time that has not come yet holds nothing up."""
+    watch.since = min(watch.since, now)
+    watch.tried = None if watch.tried is not None and watch.tried > now else watch.tried
+    watch.warned = None if watch.warned is not None and watch.warned > now else watch.warned
 
 
 def _jobs_of(scope: str, name: str, entry: Entry, watch: Watch) -> Iterator[Job]:

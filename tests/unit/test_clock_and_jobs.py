@@ -182,6 +182,20 @@ def test_a_change_of_the_entry_lets_it_be_tried_at_once() -> None:
     assert len(run.box.events) == 2
 
 
+def test_a_clock_that_was_set_back_holds_no_renewal_up() -> None:
+    world = runtime()
+    put(world.box, "web", 40, auto_regenerate_days=30)
+    world.clock.set(START + 60 * DAY)
+    asyncio.run(world.settle(10))
+    assert [event.id for event in world.box.events] == [41990]
+    world.clock.set(START + 12 * DAY)
+    asyncio.run(world.settle(10))
+    assert [event.id for event in world.box.events] == [41990, 41990]
+    job = jobs.next_job(world.box)
+    assert job is not None
+    assert job.due == pytest.approx(START + 13 * DAY, abs=10)
+
+
 def test_a_warning_is_an_event_once_a_day_with_the_days_left() -> None:
     run = runtime()
     put(run.box, "a", 40, auto_regenerate_days_warning=30)
