@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fortish import factory
 from fortish.box import CA, DEFAULT_FIRMWARE, FIRMWARES, FIRST_YEAR, LAST_YEAR, SYSTEM_GLOBAL, Box
 from fortish.clock import Clock, HostClock, VirtualClock
 from fortish.cmdb import restore
@@ -134,6 +135,7 @@ def load(box: Box, path: Path) -> None:
         cmdb, errors, ended = restore.read(box.cmdb, text)
         if not ended:
             raise UsageError(f"{path}: ends inside a 'config' block")
+        factory.carry_over(box.cmdb, cmdb)
         box.cmdb.replace(cmdb.snapshot())
         box.config_errors[:] = errors
         return

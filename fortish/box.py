@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from fortish.cmdb.schema import Level, Schema, words
+from fortish import factory, messages
+from fortish.cmdb.schema import Level, PathWords, Schema, words
 from fortish.cmdb.store import GLOBAL, SINGLE, VDOM, Change, Cmdb, Drop, Journal, Order
 from fortish.cmdb.workspace import Transaction
 from fortish.debug import Debug
+from fortish.errors import StorageFault
+from fortish.factory import LOCAL as LOCAL
+from fortish.messages import Text
+from fortish.steps import Flow, compute
 
-LOCAL, CA = words("vpn certificate local"), words("vpn certificate ca")
+CA = words("vpn certificate ca")
 INTERFACE, SYSTEM_GLOBAL = words("system interface"), words("system global")
 FIRST_YEAR, LAST_YEAR = 2000, 2099  # what the clock can be set to; CA certificates last ten years longer
 UNSET_ADDRESS = "0.0.0.0"  # noqa: S104 - an attribute that holds no address, nothing is bound
@@ -131,6 +136,7 @@ class Box:
     `booted` is box time; `logouts` counts how often everybody was logged out; `config_errors` are the lines of a backup that were not understood; `unsaved_since` is when the
     first change was made that is not saved (`cfg-save`), `warned` whether everybody knows that it is about to be undone.
     `transactions` are those of workspace mode, by their number; they do not outlive a boot.
+    `maker` makes the keys of factory certificates.
     """
 
     firmware: Firmware
@@ -151,6 +157,7 @@ class Box:
     warned: bool = False
     transactions: dict[int, Transaction] = field(default_factory=dict)
     last_transaction: int = 0
+    maker: factory.Maker = factory.make
 
     @classmethod
     def new(cls, clock: Clock, firmware: str = DEFAULT_FIRMWARE, journal: Journal | None = None) -> Box:
@@ -160,6 +167,7 @@ class Box:
         cmdb.firmware_defaults[SYSTEM_GLOBAL, "hostname"] = emulated.hostname
         box = cls(emulated, clock, cmdb, booted=clock.now())
         cmdb.watch(box.notice)
+        cmdb.before_reading = box._before_reading
         return box
 
     @property
@@ -207,7 +215,7 @@ class Box:
                 self.watches.pop(kept, None)
                 if kept in self.pending and self.pending[kept].renew:
                     del self.pending[kept]
-            elif kept not in self.enrolling:
+            elif kept not in self.enrolling and (kept in self.watches or "enroll-protocol" in change.entry.values):
                 watch = self.watches.setdefault(kept, Watch(self.clock.now()))
                 watch.since, watch.tried, watch.warned, watch.attempts = self.clock.now(), None, None, 0
 
@@ -226,6 +234,34 @@ class Box:
         """The number of a VDOM; 0 for the whole box."""
         return 0 if scope == GLOBAL else self.cmdb.vdoms().get(scope, 0)
 
+    # --- certificates ---
+
+    def ready(self, names: Iterable[str] = factory.KINDS) -> Flow:
+        """Those of the named factory certificates that nobody has read yet are made. Raises `CliError`."""
+        if missing := factory.missing(self.cmdb, names):
+            wanted = self._wanted(missing)
+            self._fill((yield from compute(lambda: self.maker(wanted))))
+
+    def make_ready(self, names: Iterable[str] = factory.KINDS) -> None:
+        """The same at once, for who cannot wait for a flow. Raises `CliError`."""
+        if missing := factory.missing(self.cmdb, names):
+            self._fill(self.maker(self._wanted(missing)))
+
+    def _fill(self, made: dict[str, factory.Values]) -> None:
+        try:
+            factory.fill(self.cmdb, made)
+        except StorageFault as fault:
+            raise messages.failed(1, Text.NOT_STORED(reason=fault.reason)) from None
+        for transaction in self.transactions.values():
+            factory.fill_branch(transaction.branch, transaction.base, made)
+
+    def _wanted(self, names: tuple[str, ...]) -> factory.Wanted:
+        return factory.wanted(self.cmdb, names, self.firmware.product, self.firmware.serial, self.clock.now())
+
+    def _before_reading(self, path: PathWords, key: str) -> None:
+        if path == LOCAL:
+            self.make_ready((key,))
+
     def scope_of_local(self, name: str, scope: str = GLOBAL) -> str | None:
         """Where the local certificate that is known as `name` in `scope` is kept: there, or for the whole box."""
         return next((s for s in dict.fromkeys((scope, GLOBAL)) if self.cmdb.entry(s, LOCAL, name) is not None), None)
@@ -233,9 +269,12 @@ class Box:
     def local(self, name: str, scope: str = GLOBAL) -> dict[str, Any] | None:
         """The values of a local certificate, defaults included, secrets in clear; None if there is none.
 
-        In the scope of a VDOM its own certificates are known and those of the whole box.
+        In the scope of a VDOM its own certificates are known and those of the whole box. A factory certificate that
+        nobody has read is made for it. Raises `CliError` if that cannot be kept.
         """
         kept = self.scope_of_local(name, scope)
+        if kept == GLOBAL:
+            self.make_ready((name,))
         entry = None if kept is None else self.cmdb.entry(kept, LOCAL, name)
         table = self.cmdb.schema.table(LOCAL)
         if entry is None or table is None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fortish import __version__
-from fortish.errors import StorageFault, UsageError
+from fortish.errors import CliError, StorageFault, UsageError
 
 if TYPE_CHECKING:
     from fortish.boot import Options
@@ -235,7 +235,10 @@ def save(box: Any, path: Path) -> None:
     """Write a box's whole configuration, whole or not at all. Raises `UsageError`."""
     from fortish.session import Session
 
-    text = "\n".join(Session(box).configuration()) + "\n"
+    try:
+        text = "\n".join(Session(box).configuration()) + "\n"
+    except CliError as error:  # what is made when it is first read could not be kept
+        raise UsageError(f"--save {path}: {error.lines[0]}") from None
     part = path.with_name(f".{path.name}.part")
     try:
         part.touch(mode=0o600)

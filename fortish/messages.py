@@ -99,7 +99,7 @@ class Text(Enum):
     FIELD_EMPTY           = D, "The field {name} is empty!"
     CHECK_FAIL_EMPTY      = D, "node_check_object fail! for {name} "
     CHECK_FAIL_CUT        = D, "node_check_object fail! for {name} {start:.16}..."
-    FACTORY               = I, "A factory certificate cannot be changed or deleted."
+    FACTORY               = O, "A factory certificate cannot be deleted or renamed."
     # the editor
     NEW_ENTRY             = D, "new entry '{key}' added"
     PURGE_QUESTION        = D, "This operation will clear all table!\nDo you want to continue? (y/n)"
@@ -382,6 +382,7 @@ class Text(Enum):
     HELP_INTEGER          = D, "Enter an integer value from <{low}> to <{high}>"
     HELP_DEFAULT          = D, " (default = <{value}>)."
     HELP_RANGE            = D, "{help} ({low}-{high})."
+    HELP_CERTIFICATES     = D, "Available    Certificates:"
     HELP_ENTER            = D, " <Enter>"
     HELP_OPTIONAL         = D, "<Enter>|{word}"
     MORE                  = D, "--More-- "

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from typing import Any
 
 from fortish import commands as c
-from fortish import diagnose, execute, get, grep, hooks, messages
+from fortish import diagnose, execute, factory, get, grep, hooks, messages
 from fortish.access import FACTORY, Access, access, confined_to
 from fortish.box import Box
 from fortish.cmdb import render
@@ -33,6 +33,9 @@ from fortish.steps import Ask, Flow, Say
 
 CONTINUED = "> "
 ALIAS = ("system", "alias")
+WITH_CERTIFICATES = frozenset(
+    {"global", "multi", "root"}
+)  # places whose configuration holds the factory's certificates
 DEEPEST = 8  # aliases that call each other
 MOST_CALLS = 100  # of aliases by one that was typed
 CHUNK = 500  # lines printed in one step
@@ -225,7 +228,7 @@ class Session:
             case c.Get(words, piped):
                 yield from _piped(self._get(words), piped)
             case c.Show(full, words, piped):
-                yield from _piped(_say(self._show(words, full)), piped)
+                yield from _piped(self._show(words, full), piped)
             case c.Tree(words, piped):
                 yield from _piped(_say(self._tree(words)), piped)
             case c.Sudo(scope, words, piped):
@@ -316,6 +319,9 @@ class Session:
             if hook is not None or error.word not in words[: len(begun)]:
                 raise
             raise messages.parse_error(rest[0]) if rest else messages.incomplete() from None
+        if key is not None:
+            yield from self._read(table, (key,))
+            table, rows, key = self._place(words)
         # `get` ends its listing with an empty line of its own.
         lines = render.get_table(self.cmdb, table, rows) if key is None else self._got(table, rows, key)
         yield from _say(chain(lines, [""]))
@@ -334,13 +340,27 @@ class Session:
     def _got(self, table: Table, rows: Rows, key: str) -> Iterator[str]:
         return render.get_entry(self.cmdb, table, key, rows[key])
 
-    def _show(self, words: c.Words, full: bool) -> Iterator[str]:
+    def _show(self, words: c.Words, full: bool) -> Flow:
         if not words and not self.editor.frames:
-            yield from self._whole(full)
+            yield from self.box.ready(factory.STORED if self.editor.place_kind in WITH_CERTIFICATES else ())
+            yield from _say(self._whole(full))
             return
         table, rows, key = self._place(words)
-        shown = rows if key is None else {key: rows[key]}
-        yield from render.show_table(self.cmdb, table, shown, full)
+        yield from self._read(table, render.stored(table, rows) if key is None else (key,))
+        table, rows, key = self._place(words)
+        shown = render.stored(table, rows) if key is None else {key: rows[key]}
+        yield from _say(render.show_table(self.cmdb, table, shown, full))
+
+    def _read(self, table: Table, keys: Iterable[str]) -> Flow:
+        """Entries are about to be read: what is made when it is first read is made, in an open working copy too."""
+        if not table.permanent:
+            return
+        yield from self.box.ready(keys)
+        frame = self.editor.frame
+        if frame is not None and frame.working is not None and frame.table.path == table.path:
+            current = self.cmdb.entry(frame.scope, table.path, frame.working.key)
+            if current is not None:
+                frame.working.refresh(current)
 
     @property
     def keeps_unknown(self) -> bool:
@@ -353,6 +373,7 @@ class Session:
         place, frames, cmdb = editor.place, editor.frames, editor.cmdb
         editor.place, editor.frames, editor.cmdb = (), [], self.box.cmdb
         try:
+            self.box.make_ready(factory.STORED)
             yield from list(self._whole(full))
         finally:
             editor.place, editor.frames, editor.cmdb = place, frames, cmdb
@@ -394,7 +415,8 @@ class Session:
         for path in view.paths():
             table = view.table(path)
             assert table is not None
-            yield from render.show_table(cmdb, table, cmdb.rows(cmdb.scope_of(table, place), table.path), full)
+            rows = render.stored(table, cmdb.rows(cmdb.scope_of(table, place), table.path))
+            yield from render.show_table(cmdb, table, rows, full)
 
     def _tree(self, words: c.Words) -> Iterator[str]:
         if not words and not self.editor.frames:

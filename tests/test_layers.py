@@ -11,7 +11,14 @@ ROOT = Path(__file__).parent.parent / "fortish"
 ROWS = (
     ("errors", "steps", "commands", "messages", "grammar"),  # vocabulary
     ("parse", "grep", "pki", "debug", "cmdb"),  # text and data
-    ("access", "responder", "box", "est", "scep"),  # domain: est needs the box that it keeps its certificates in
+    (
+        "access",
+        "responder",
+        "factory",
+        "box",
+        "est",
+        "scep",
+    ),  # domain: est needs the box that it keeps its certificates in
     ("hooks", "jobs", "execute", "diagnose", "get", "completion"),  # effects, as flows
     ("login", "session"),  # one administrator
     ("clock", "drive", "network", "statefile", "state", "boot", "screen", "replay", "golden", "check", "demo"),
@@ -104,7 +111,7 @@ def test_heavy_libraries_stay_in_their_rooms() -> None:
 
 FLOWS = {
     "banners", "cacerts", "certs_only", "compute", "csrattrs", "dial", "est_simple_enroll", "est_simple_reenroll",
-    "exchange", "fetched", "get_ca_caps", "get_ca_cert", "login", "pki_operation", "restarted", "scep_enroll",
+    "exchange", "fetched", "get_ca_caps", "get_ca_cert", "login", "pki_operation", "ready", "restarted", "scep_enroll",
     "scep_poll", "scep_renew", "sent", "set_auth", "simpleenroll", "simplereenroll", "take_authorities",
 }  # fmt: skip
 

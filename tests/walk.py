@@ -26,6 +26,7 @@ from fortish.errors import CliError, LinkLost
 from fortish.parse import parse_script, quote
 from fortish.session import Session
 from fortish.steps import Ask, Compute, Exchange, Flow, Kind, Say, Wait
+from tests.made import once
 
 START = 1_680_820_654.0  # 2023-04-06, in seconds since 1970
 WORDS = 12  # longest line that is made, in words
@@ -76,6 +77,7 @@ class Walk:
     def __post_init__(self) -> None:
         self.clock = VirtualClock(START)
         self.box = Box.new(self.clock, self.firmware)
+        self.box.maker = once
         self.session = Session(self.box)
         if self.chance.random() < 0.4:
             for line in DIVIDE:
@@ -179,7 +181,9 @@ class Walk:
         self.session.log_in(self.administrator())
         shown = list(self.session.configuration())
         other = Box.new(VirtualClock(START), self.firmware)
+        other.maker = once
         text = "\n".join(shown) + "\n"
+        lines = text.split("\n")
         editor = Editor(other.cmdb)
         with restoring(other, text):
             for number, command in parse_script(text):
@@ -187,7 +191,7 @@ class Walk:
                 try:
                     editor.confirm(editor.apply(command))
                 except CliError as error:
-                    raise AssertionError(f"{shown[number - 1]!r}: {error}") from error
+                    raise AssertionError(f"{lines[number - 1]!r}: {error}") from error
         again = list(Session(other, self.session.administrator).configuration())
         assert again[2:] == shown[2:], first_difference(shown[2:], again[2:])
 

@@ -49,6 +49,8 @@ def random_password() -> str:
 def local_certificate(entry: Saved) -> None:
     """A local certificate has a private key, kept encrypted under its password."""
     key = entry.value("private-key")
+    if entry.table.keeps(entry.key) and not key and not entry.value("certificate") and _unread(entry.before):
+        return
     if not key and entry.value("enroll-protocol") not in KEYLESS:
         raise _empty("private-key", -145)
     if key and "ENCRYPTED" in key:
@@ -60,6 +62,11 @@ def local_certificate(entry: Saved) -> None:
         if not isinstance(password, Secret) or not password.clear:
             password = entry.values["password"] = seal(random_password())
         entry.values["private-key"] = keys.encrypted_pem(keys.load_private(key, ""), password.clear or "")
+
+
+def _unread(before: Entry | None) -> bool:
+    """Whether a factory certificate is not made yet."""
+    return before is not None and not before.values.get("private-key") and not before.values.get("certificate")
 
 
 def _follow_password(entry: Saved, key: str) -> None:

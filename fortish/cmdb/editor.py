@@ -19,6 +19,7 @@ from fortish.cmdb.schema import Attribute, PathWords, Table, View
 from fortish.cmdb.store import (
     BLOCK,
     GLOBAL,
+    MADE,
     ROOT,
     SINGLE,
     SYSTEM_GLOBAL,
@@ -33,7 +34,7 @@ from fortish.cmdb.store import (
 )
 from fortish.cmdb.types import TYPES
 from fortish.cmdb.unknown import Block, text
-from fortish.cmdb.working import ChildRows, Working, check_key, find_attribute
+from fortish.cmdb.working import ChildRows, Working, check_key, find_attribute, next_number
 from fortish.errors import CliError, StorageFault
 from fortish.messages import Text
 from fortish.parse import complete_word
@@ -48,8 +49,10 @@ LEGAL: dict[str, tuple[str, ...]] = {
     "vdoms":     ("edit", "delete", "get", "show", "end", "exit", "quit"),
     "vdom":      ("config", "get", "show", "diagnose", "execute", "tree", "sudo", "next", "end", "exit", "quit"),
     # frames
-    "table":     ("edit", "delete", "purge", "rename", "clone", "move", "get", "show", "tree",
+    "table":     ("edit", "delete", "purge", "rename", "clone", "get", "show", "tree",
                   "abort", "end", "exit", "quit"),
+    "ordered":   ("edit", "delete", "purge", "rename", "clone", "move", "get", "show", "tree",
+                  "abort", "end", "exit", "quit"),  # a table whose order means something
     "entry":     ("config", "set", "unset", "append", "select", "unselect", "get", "show", "tree",
                   "next", "abort", "end", "exit", "quit"),
     "singleton": ("config", "set", "unset", "append", "select", "unselect", "get", "show", "tree",
@@ -64,7 +67,7 @@ SETTINGS = ("system", "settings")
 READS = ("diagnose", "execute", "get", "show")  # what `sudo` may carry
 
 # Inside a block that is kept as text every configuration verb is.
-KEEPING = tuple(dict.fromkeys((*LEGAL["table"], *LEGAL["entry"])))
+KEEPING = tuple(dict.fromkeys((*LEGAL["ordered"], *LEGAL["entry"])))
 
 
 @dataclass(slots=True)
@@ -202,7 +205,10 @@ class Editor:
     @property
     def legal(self) -> tuple[str, ...]:
         """The verbs that may be used here."""
-        return KEEPING if self._block is not None else LEGAL[self.kind]
+        if self._block is not None:
+            return KEEPING
+        kind = self.kind
+        return LEGAL["ordered" if kind == "table" and self.frames[-1].table.ordered else kind]
 
     def rows(self, frame: Frame) -> Rows:
         """The rows of a table frame."""
@@ -304,7 +310,15 @@ class Editor:
         """A restore replaces what a table held before: at its first `config`."""
         if (scope, table.path) not in self.cmdb.emptied:
             self.cmdb.emptied.add((scope, table.path))
-            self.commit([Drop(scope, table.path, key) for key in list(self.cmdb.rows(scope, table.path))])
+            self.commit([self._emptied(scope, table, key) for key in list(self.cmdb.rows(scope, table.path))])
+
+    def _emptied(self, scope: str, table: Table, key: str) -> Change:
+        """An entry goes, unless it is one that stays: that has what the factory gave it, and the key that it has."""
+        if not table.keeps(key):
+            return Drop(scope, table.path, key)
+        held, fresh = self.cmdb.rows(scope, table.path)[key], self.cmdb.factory(table)[key]
+        own = {name: held.values[name] for name in MADE if name in held.values}
+        return Put(scope, table.path, key, Entry({**fresh.values, **own}))
 
     def _enter(self, table: Table, rest: tuple[str, ...], scope: str, child: ChildRows | None) -> None:
         if table.keyed:
@@ -450,7 +464,7 @@ class Editor:
             return
         rows = self.rows(frame)
         if frame.table.integer_keys and working.key == "0":
-            working.key = str(max((int(key) for key in rows), default=0) + 1)
+            working.key = next_number(rows)
         put = working.put_change(frame.scope, rows.get(working.key))
         if frame.child is None:
             self.commit([put])

@@ -74,6 +74,11 @@ def show_table(cmdb: Cmdb, table: Table, rows: Rows, full: bool, depth: int = 0)
     yield f"{INDENT * depth}end"
 
 
+def stored(table: Table, rows: Rows) -> Rows:
+    """The rows of a printed configuration: some that come with the box stand in none."""
+    return {key: entry for key, entry in rows.items() if key not in table.unstored} if table.unstored else rows
+
+
 def shown_key(table: Table, key: str) -> str:
     """A key behind `edit`: numbers bare, names quoted."""
     return key if table.integer_keys else quote(key)

@@ -10,7 +10,7 @@ from fortish.cmdb import vdoms
 from fortish.cmdb.outcome import DONE, Outcome
 from fortish.cmdb.schema import PathWords
 from fortish.cmdb.store import Drop, Entry, Order, Put, Rows
-from fortish.cmdb.working import check_key, cloned, in_use
+from fortish.cmdb.working import check_key, cloned, in_use, next_number
 from fortish.messages import Text
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def _existing(editor: Editor, typed: str) -> tuple[Frame, str, Rows]:
 
 def _free(editor: Editor, frame: Frame, typed: str, rows: Rows) -> str:
     key = check_key(frame.table, typed)
+    if frame.table.integer_keys and key == "0":  # as behind `edit`
+        return next_number(rows)
     if key in rows:
         raise messages.failed(-5, Text.DUPLICATE(key=key))
     return key
@@ -48,11 +50,18 @@ def _check_unused(editor: Editor, frame: Frame, key: str, going: frozenset[str])
         raise in_use(len(others))
 
 
+def _check_goes(frame: Frame, key: str) -> None:
+    """Whether an entry can be deleted at all. Raises `CliError`."""
+    if frame.child is None and frame.table.keeps(key):
+        raise messages.failed(-160, Text.FACTORY(), Text.DELETE_UNSET(key=key, code=-160))
+
+
 def delete(editor: Editor, command: c.Delete) -> Outcome:
     """Remove an entry that nobody names."""
     if editor.frame is None:
         return vdoms.delete(editor, command.key)
     frame, key, _ = _existing(editor, command.key)
+    _check_goes(frame, key)
     _check_unused(editor, frame, key, frozenset({key}))
     if frame.child is None:
         editor.commit([Drop(frame.scope, frame.table.path, key)])
@@ -62,11 +71,11 @@ def delete(editor: Editor, command: c.Delete) -> Outcome:
 
 
 def purge(editor: Editor, command: c.Purge) -> Outcome:
-    """Remove all entries, after a question."""
+    """Remove all entries that can be removed, after a question."""
     frame = _top(editor)
 
     def remove() -> None:
-        keys = list(editor.rows(frame))
+        keys = [key for key in editor.rows(frame) if not frame.table.keeps(key)]
         for key in keys:
             _check_unused(editor, frame, key, frozenset(keys))
         if frame.child is None:
@@ -81,6 +90,8 @@ def purge(editor: Editor, command: c.Purge) -> Outcome:
 def rename(editor: Editor, command: c.Rename) -> Outcome:
     """Give an entry another key; everyone who names it follows."""
     frame, key, rows = _existing(editor, command.key)
+    if frame.table.keeps(key):
+        raise messages.failed(-160, Text.FACTORY())
     new = _free(editor, frame, command.new, rows)
     order = tuple(new if old == key else old for old in rows)
     if frame.child is not None:
@@ -114,6 +125,7 @@ def clone(editor: Editor, command: c.Clone) -> Outcome:
     frame, key, rows = _existing(editor, command.key)
     new = _free(editor, frame, command.new, rows)
     if frame.child is None:
+        editor.cmdb.before_reading(frame.table.path, key)
         editor.commit([Put(frame.scope, frame.table.path, new, cloned(frame.table, rows[key]))])
     else:
         frame.child.put(new, rows[key])

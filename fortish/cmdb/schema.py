@@ -34,7 +34,8 @@ class Attribute:
 
     `size` is the longest string in characters, `low` and `high` the range of an integer; `when` says which values of
     other attributes make this one visible; `support` is acted, kept or refused; `child` is the table of a child table
-    or child singleton; `limit` how many members a list takes (0: any number).
+    or child singleton; `limit` how many members a list takes (0: any number); `listed` that `?` lists what a reference
+    may name as it lists certificates.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Attribute:
     always: bool = False
     last: bool = False
     limit: int = 0
+    listed: bool = False
     child: Table | None = None
 
 
@@ -64,7 +66,9 @@ class Table:
 
     `ranged` tables hold entries of the whole box and of single VDOMs (certificates). `keyed`: the key stands on the
     `config` line, and there is no `edit`. `typed` is the path as it is typed and
-    printed, where that differs; `maximum` how many entries fit (0: any number).
+    printed, where that differs; `maximum` how many entries fit (0: any number). In an `ordered` table the order of the
+    entries means something, and they can be moved. The factory's entries of a `permanent`
+    table can be neither deleted nor renamed; `unstored` are those of them that stand in no printed configuration.
     """
 
     path: PathWords
@@ -78,6 +82,8 @@ class Table:
     nested: bool = False
     maximum: int = 0
     typed: PathWords = ()
+    permanent: bool = False
+    ordered: bool = False
 
     @property
     def shown(self) -> PathWords:
@@ -113,6 +119,15 @@ class Table:
     def factory_values(self) -> dict[str, dict[str, Any]]:
         """What entries have from the factory: values by key; a singleton's key is ''."""
         return {str(row[self.key]) if self.is_table else "": row for row in self.factory}
+
+    @cached_property
+    def unstored(self) -> frozenset[str]:
+        """The keys of factory entries that stand in no printed configuration."""
+        return frozenset(key for key, row in self.factory_values.items() if not row.get("stored", True))
+
+    def keeps(self, key: str) -> bool:
+        """Whether an entry can be neither deleted nor renamed."""
+        return self.permanent and key in self.factory_values
 
     @cached_property
     def references(self) -> tuple[Attribute, ...]:
@@ -293,6 +308,8 @@ def _table(path: PathWords, raw: dict[str, Any], level: Level, scope: str = "glo
         factory=tuple(raw.get("factory", ())),
         nested=nested,
         maximum=raw.get("max", 0),
+        permanent=raw.get("permanent", False),
+        ordered=raw.get("ordered", False),
     )
 
 
@@ -321,5 +338,6 @@ def _attribute(path: PathWords, row: dict[str, Any], level: Level, scope: str) -
         always=row.get("always", False),
         last=row.get("last", False),
         limit=row.get("limit", 0),
+        listed=row.get("listed", False),
         child=child,
     )

@@ -24,6 +24,8 @@ SYSTEM_GLOBAL, VDOM = words("system global"), words("system vdom")
 SINGLE = ""  # the key under which a singleton's values stand
 UNKNOWN, BLOCK = ("#unknown",), "block"  # where blocks of unknown tables are kept as text, by their first line
 CFG_SAVE, AUTOMATIC = "cfg-save", "automatic"
+# What a factory certificate gets when it is first read.
+MADE = frozenset({"certificate", "last-updated", "password", "private-key"})
 
 
 class Entry:
@@ -119,6 +121,8 @@ class Cmdb:
         # What is saved, while changes are to be saved only when told to (`cfg-save`); None: each is at once.
         self.saved: Snapshot | None = None
         self.unsafe = False  # whether there is anything that is not saved
+        # Called before who is no session reads an entry: what is made when it is first read is made.
+        self.before_reading: Callable[[PathWords, str], None] = lambda path, key: None
         self.firmware_defaults: dict[tuple[PathWords, str], Any] = {}
         self._tables: dict[tuple[str, PathWords], Rows] = {}
         self._users: dict[tuple[PathWords, str], set[User]] = {}
@@ -351,6 +355,8 @@ class Cmdb:
         """Tables as they were kept, in place of what the factory has there. For a configuration nobody has read yet."""
         for (scope, path), rows in kept.items():
             table = self.schema.table(path)
+            if table is not None and table.permanent and scope == GLOBAL:
+                rows = kept[scope, path] = {**_factory(table), **rows}
             if table is not None:
                 for key, entry in rows.items():
                     self._index(scope, table, key, entry, add=True)
@@ -366,6 +372,7 @@ class Cmdb:
         copy = Cmdb(self.schema)
         copy.firmware_defaults = self.firmware_defaults
         copy.generation = self.generation
+        copy.before_reading = self.before_reading
         copy._tables = self.snapshot()
         copy._users = {target: set(users) for target, users in self._users.items()}
         return copy
@@ -396,6 +403,10 @@ class Cmdb:
     def _mode(self, snapshot: Snapshot) -> str:
         settings = snapshot.get((GLOBAL, SYSTEM_GLOBAL), {}).get(SINGLE)
         return AUTOMATIC if settings is None else str(settings.values.get(CFG_SAVE, AUTOMATIC))
+
+    def factory(self, table: Table) -> Rows:
+        """What a table holds on a new box."""
+        return _factory(table)
 
     def unsaved(self) -> list[Change]:
         """The changes that are not saved yet."""

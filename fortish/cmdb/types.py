@@ -188,7 +188,7 @@ def read_certificate(attribute: Attribute, words: tuple[str, ...], looks: Looks)
         if key := looks.value("private-key"):
             password = looks.value("password")
             clear = (password.clear or "") if isinstance(password, Secret) else ""
-            if not keys.same_key(certificate, keys.load_private(key, clear)):
+            if not keys.has_half(certificate, keys.public_half(key, clear)):
                 raise _cut(attribute, text, -145, Text.BAD_CERTIFICATE())
     except faults.KeyUnreadable:
         pass  # a foreign key under a foreign password: nothing to compare with
@@ -223,10 +223,13 @@ def read_private_key(attribute: Attribute, words: tuple[str, ...], looks: Looks)
     if clear is None and "ENCRYPTED" in text:
         return text  # the password is another box's: kept as it came
     try:
-        key = keys.load_private(text, (clear or "") if "ENCRYPTED" in text else "")
+        if "ENCRYPTED" in text:
+            keys.public_half(text, clear or "")
+            return text
+        key = keys.load_private(text, "")
     except faults.KeyUnreadable:
         raise _cut(attribute, text, -145, Text.BAD_PRIVATE_KEY()) from None
-    return text if "ENCRYPTED" in text or not clear else keys.encrypted_pem(key, clear)
+    return keys.encrypted_pem(key, clear) if clear else text
 
 
 def _read_pem(loader: str, fault: Text) -> Reader:

@@ -41,6 +41,7 @@ class TableView(Mapping[str, EntryView]):
 
     def __getitem__(self, key: str) -> EntryView:
         """The entry `key`; of a singleton, the attribute's owner is ''."""
+        self._cmdb.before_reading(self._table.path, str(key))
         entry = self._cmdb.entry(self._scope, self._table.path, str(key))
         if entry is None and not (key == SINGLE and not self._table.is_table):
             raise KeyError(key)

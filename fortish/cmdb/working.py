@@ -149,6 +149,12 @@ class Working:
             if value is not _ABSENT:
                 self.values[name] = value
 
+    def refresh(self, current: Entry) -> None:
+        """Take over what is stored now, where nothing was touched here."""
+        if current is not self.base:
+            self._rebase(current)
+            self.base = current
+
     def _drop_hidden(self) -> None:
         """An attribute that other values hide goes back to its default, as it vanishes from `show` at once."""
         for name in list(self.values):
@@ -219,6 +225,11 @@ def check_key(table: Table, key: str) -> str:
         raise messages.value_error(key.encode("unicode_escape").decode(), -651, Text.BAD_NAME())
     value = TYPES[attribute.type].read(attribute, (key,), _NOTHING)
     return str(value)
+
+
+def next_number(rows: Rows) -> str:
+    """The key that 0 stands for: the next free number."""
+    return str(max((int(key) for key in rows), default=0) + 1)
 
 
 class _Nothing:

@@ -83,6 +83,11 @@ def layout(help_: Help) -> list[str]:
     if help_.error is not None:
         return [help_.error]
     rows = list(help_.candidates)
+    if any(row.tabbed for row in rows):
+        return [
+            *(f"{row.word}\t{row.help}".rstrip("\t") for row in rows),
+            *([Text.HELP_ENTER()] if help_.enter else []),
+        ]
     own = _GAP + max((len(row.word) for row in rows if row.entry), default=0)
     others = [(_shown(row), row.help) for row in rows if not row.entry]
     other = _GAP + max((len(word) for word, _ in others), default=0)

@@ -20,7 +20,7 @@ from fortish.completion.offers import (
     value,
     words,
 )
-from fortish.completion.references import referable
+from fortish.completion.references import certificates, referable
 from fortish.messages import Text
 
 _PAIR, _SECRETS = "ipv4-netmask-pair", frozenset({"clear-password", "password"})
@@ -184,6 +184,8 @@ def _values(session: Administrator, working: Working, attribute: Attribute, type
             return Next((_choices(attribute, left),), enter, (_choices(attribute, names),))
         case "integer":
             offer = value(attribute.name, _range(working, attribute))
+        case "reference" if attribute.listed:
+            return Next(certificates(session, attribute, typed), enter)
         case "reference" | "string" | "var-string":
             return Next((value("<string>", Text.HELP_STRING()), *referable(session, attribute, set(typed))), enter)
         case other:

@@ -51,7 +51,8 @@ class Quoted(str):
 class Candidate(NamedTuple):
     """What may stand at the cursor. A `literal` is typed as it is, others stand for a value (`<string>`).
 
-    `optional`: the line may also end here; `entry`: it is the key of something that is configured.
+    `optional`: the line may also end here; `entry`: it is the key of something that is configured; `tabbed`: its help
+    stands behind a tab, in no column.
     """
 
     word: str
@@ -60,6 +61,7 @@ class Candidate(NamedTuple):
     mandatory: bool = False
     optional: bool = False
     entry: bool = False
+    tabbed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,16 @@ def value(word: str, help_: str, *, optional: bool = False) -> Offer:
 def entries(keys: Iterable[str], help_: str = "") -> Offer:
     """The keys of what is configured, as they are now: a list may stand on a page while others work."""
     return Offer(tuple(keys), lambda key: Candidate(key, help_, True, False, False, True))
+
+
+def heading(text: str) -> Offer:
+    """A line above others that stands for no word."""
+    return Offer((text,), lambda _: Candidate(text, "", False, tabbed=True), literal=False)
+
+
+def tabbed(names: Iterable[str], help_: str) -> Offer:
+    """Names with their kind behind a tab."""
+    return Offer(tuple(names), lambda name: Candidate(name, help_, tabbed=True))
 
 
 # --- following ------------------------------------------------------------------------------------------------------

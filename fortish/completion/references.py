@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 from fortish.cmdb.schema import Attribute, Table
 from fortish.cmdb.store import GLOBAL, Rows
-from fortish.completion.offers import Administrator, Offer, entries
+from fortish.completion.offers import Administrator, Offer, entries, heading, tabbed
+from fortish.messages import Text
 
 
 def keys(session: Administrator, table: Table) -> Rows:
@@ -23,6 +24,22 @@ def referable(
     """The entries that a reference may name, each with the last word of its table's path if that is to be `named`."""
     tables = [table for path in attribute.refs if (table := session.editor.cmdb.schema.table(path)) is not None]
     return tuple(entries(_left(keys(session, table), without), table.path[-1] if named else "") for table in tables)
+
+
+def certificates(session: Administrator, attribute: Attribute, typed: Collection[str]) -> tuple[Offer, ...]:
+    """The certificates of the whole box that may be named, in the box's own layout for them.
+
+    Of those that came with the box only such are listed as stand in no backup, as a box does it; the others, which are
+    for SSL inspection, can be typed.
+    """
+    offers = []
+    for table in map(session.box.cmdb.schema.table, attribute.refs):
+        if table is not None:
+            rows = session.box.cmdb.rows(GLOBAL, table.path)
+            listed = [choice.name for choice in attribute.choices]
+            listed += [key for key in rows if key in table.unstored or not table.keeps(key)]
+            offers.append(tabbed(_left(listed, typed), table.path[-1]))
+    return (heading(Text.HELP_CERTIFICATES()), *offers)
 
 
 def _left(names: Collection[str], without: Collection[str]) -> Collection[str]:

@@ -13,7 +13,7 @@ _IDENTIFIER = parameter("ca-identifier", "CA identifier: a path segment of the E
 _SOURCE = parameter("source-ip", "Source address of the connection.", "ipv4-address")
 _FILE = parameter("file", "File name on the server.", "var-string", 255)
 _SERVER = parameter("server", "Address or name of the TFTP server.", "var-string", 255)
-_BACKUP = "fortish.execute.backup"
+_BACKUP, _DEFAULTS = "fortish.execute.backup", "fortish.execute.defaults"
 _TRANSACTION = "fortish.execute.transaction"
 _REVISION = parameter("revision", "Number of the revision.", "integer")
 _CER, _P12 = ("cer", "The certificate."), ("p12", "PKCS #12: certificate and private key.")
@@ -126,6 +126,11 @@ HOOKS = hooks.with_known(hooks.table(
          (_NAME,
           parameter("type", "What to send.", "option", choices=(_CER, _P12, ("csr", "The certificate request."))),
           _FILE, _SERVER), 4),
+    Hook("vpn certificate local generate default-gui-mgmt-cert", "Make the certificate of web administration anew.", later(_DEFAULTS, "gui_server"), where="global"),
+    Hook("vpn certificate local generate default-ssl-ca", "Make the CA of SSL inspection anew.", later(_DEFAULTS, "ssl_ca"), where="global"),
+    Hook("vpn certificate local generate default-ssl-ca-untrusted", "Make the CA for what is not trusted anew.", later(_DEFAULTS, "ssl_ca_untrusted"), where="global"),
+    Hook("vpn certificate local generate default-ssl-key-certs", "Make the keys of all kinds for re-signed certificates anew.", later(_DEFAULTS, "ssl_key_certificates"), where="global"),
+    Hook("vpn certificate local generate default-ssl-serv-key", "Make the server key of SSL inspection anew.", later(_DEFAULTS, "ssl_server_key"), where="global"),
     Hook("vpn certificate local generate ec", "Make a key on an elliptic curve and a certificate request.", later("fortish.execute.requests", "generate_ec"),
          (_NAME, parameter("curve", "Elliptic curve of the key.", "option", choices=_CURVES), *_REQUEST), 9),
     Hook("vpn certificate local generate est", "Enroll a certificate over EST.", later("fortish.execute.est", "generate"),

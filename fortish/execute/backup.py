@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator
 from typing import Any
 
-from fortish import messages
+from fortish import factory, messages
 from fortish.box import Box, Firmware, Revision
 from fortish.cmdb import restore
 from fortish.commands import Arguments, Here
@@ -33,6 +33,7 @@ def full_config_to_tftp(here: Here, arguments: Arguments) -> Flow:
 def _sent(here: Here, arguments: Arguments, *, full: bool) -> Generator[Step, Any, None]:
     demand(arguments, "file", "server")
     server = arguments["server"]
+    yield from here.box.ready(factory.STORED)
     yield Say(f"{Text.PLEASE_WAIT()}\n\n{Text.CONNECT_TFTP(server=server)}\n")
     try:
         yield from exchange(TftpPut(server, arguments["file"], _text(here, full).encode("utf-8", "surrogateescape")))
@@ -49,6 +50,7 @@ def _text(here: Here, full: bool = False) -> str:
 def to_flash(here: Here, arguments: Arguments) -> Flow:
     """Put the configuration aside on the box, as a revision."""
     box: Box = here.box
+    yield from here.box.ready(factory.STORED)
     yield Say(Text.PLEASE_WAIT())
     number = max(box.revisions, default=0) + 1
     revision = Revision(
@@ -107,6 +109,7 @@ def _restored(here: Here, text: str) -> Generator[Step, Any, None]:
     cmdb, errors, ended = restore.read(box.cmdb, text, keep_unknown=here.keeps_unknown)
     if not ended:
         raise messages.failed(BAD_FILE, Text.BAD_CONFIGURATION(reason=Text.CUT_OFF()))
+    factory.carry_over(box.cmdb, cmdb)
     try:
         box.cmdb.replace(cmdb.snapshot())
     except StorageFault as fault:

@@ -86,8 +86,6 @@ KNOWN = (
     "vm-license",
     "vm-license-options",
     "vpn certificate local generate cmp",
-    "vpn certificate local generate default-ssl-ca",
-    "vpn certificate local generate default-ssl-key-certs",
     "vpn ipsec tunnel down",
     "vpn ipsec tunnel up",
     "vpn sslvpn del-all",

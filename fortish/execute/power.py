@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fortish import messages
+from fortish import factory, messages
 from fortish.box import Box
 from fortish.commands import Arguments, Here
 from fortish.errors import StorageFault
@@ -36,12 +36,15 @@ def shutdown(here: Here, arguments: Arguments) -> Flow:
 
 
 def factory_reset(here: Here, arguments: Arguments) -> Flow:
-    """All as it came from the factory, after a question; then boot. Events and revisions stay, requests do not."""
+    """All as it came from the factory, after a question; then boot. Events and revisions stay, requests do not.
+
+    The factory's certificates are made anew when they are next read, but for those of the unit itself.
+    """
     box: Box = here.box
     if (yield Ask(Text.RESET_QUESTION())) != "y":
         return
     try:
-        box.cmdb.replace({})
+        box.cmdb.replace(factory.lasting(box.cmdb))
     except StorageFault as fault:
         raise messages.failed(1, Text.NOT_STORED(reason=fault.reason)) from None
     box.pending.clear()

@@ -40,7 +40,10 @@ def crls(here: Here, arguments: Arguments) -> Flow:
 def _details(here: Here, table: str, arguments: Arguments, rows_of: Callable[[dict[str, Any]], list[Row]]) -> Flow:
     """The block of one entry, or of all that are kept here. Raises `CliError`."""
     cmdb, path = here.box.cmdb, words(f"vpn certificate {table}")
-    rows, name = dict(cmdb.rows(here.scope, path)), arguments["name"]
+    name = arguments["name"]
+    if table == "local":
+        yield from here.box.ready((name,) if name else cmdb.rows(here.scope, path))
+    rows = dict(cmdb.rows(here.scope, path))
     if name:
         # One that is named may be another scope's: in a VDOM the certificates of the whole box are known too.
         entry = rows.get(name) or cmdb.entry(GLOBAL, path, name)

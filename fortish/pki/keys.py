@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -90,7 +91,41 @@ def encrypted_pem(key: PrivateKey, password: str) -> str:
     if not password:
         raise KeyUnreadable("a private key is not stored without a password")
     encryption = BestAvailableEncryption(_octets(password))
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode("ascii").rstrip("\n")
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode("ascii").rstrip("\n")
+    _remember(text, password, key)
+    return text
+
+
+_HALVES: dict[bytes, bytes] = {}  # SubjectPublicKeyInfo by the digest of a PEM text and its password
+_MOST_HALVES = 1024
+
+
+def public_half(pem: str, password: str) -> bytes:
+    """The DER SubjectPublicKeyInfo of the key in a PEM text. Raises KeyUnreadable.
+
+    To decrypt and check a key takes long (RSA 4096: 0.3 s), so what this process has seen is not read again.
+    """
+    found = _HALVES.get(_digest(pem, password))
+    return _remember(pem, password, load_private(pem, password)) if found is None else found
+
+
+def has_half(thing: Any, half: bytes) -> bool:
+    """Whether what `spki` takes has this public key."""
+    try:
+        return spki(thing) == half
+    except KeyUnreadable:
+        return False
+
+
+def _remember(pem: str, password: str, key: PrivateKey) -> bytes:
+    if len(_HALVES) >= _MOST_HALVES:
+        _HALVES.clear()
+    half = _HALVES[_digest(pem, password)] = spki(key)
+    return half
+
+
+def _digest(pem: str, password: str) -> bytes:
+    return hashlib.sha256(_octets(f"{len(pem)} {pem}{password}")).digest()
 
 
 def load_private(pem: str, password: str) -> PrivateKey:

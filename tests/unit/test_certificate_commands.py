@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import AttributeOID, NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made import once
 
 import fortish
 from fortish.box import LOCAL, Box
@@ -101,6 +102,7 @@ class Site:
 
     def __init__(self, box: fortish.Appliance, folder: Path) -> None:
         self.box, self.folder, self.admin = box, folder, box.session()
+        box.runtime.box.maker = once
 
     def run(self, line: str) -> str:
         text = self.admin.run(f"{EXECUTE} {line}")
@@ -250,6 +252,7 @@ class Full:
 
 
 def test_what_cannot_be_stored_is_said_and_not_there(site: Site) -> None:
+    site.box.runtime.box.make_ready()
     site.box.cmdb.journal = Full()
     text = site.refused('local generate ec web secp256r1 web "" "" "" "" "" ""', 1)
     assert "the disk is full" in text

@@ -90,7 +90,7 @@ def test_a_name_with_a_blank_is_completed_in_quotes() -> None:
     assert completions(session, 'set est-client-cert "two w') == ['"two words"']
 
 
-@pytest.mark.parametrize("line", ["delete ", "edit ", "rename ", "clone ", "move ", "show ", "get "])
+@pytest.mark.parametrize("line", ["delete ", "edit ", "rename ", "clone ", "show ", "get "])
 def test_a_tables_entries_are_offered_where_one_may_be_named(line: str) -> None:
     session = Session(saved_box())
     typed(session, "config vpn certificate local")

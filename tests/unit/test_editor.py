@@ -13,7 +13,7 @@ from fortish.cmdb.store import GLOBAL, Change, Drop, Entry, Put
 from fortish.errors import CliError, StorageFault
 from fortish.parse import parse
 
-INTERFACE = ("system", "interface")
+INTERFACE, POLICY = ("system", "interface"), ("firewall", "policy")
 
 
 @pytest.fixture
@@ -203,27 +203,28 @@ class Full:
 @pytest.mark.parametrize(
     "lines",
     [
-        ("edit port1", "set alias x", "next"),
-        ("edit port1", "set alias x", "end"),
-        ("delete port1",),
-        ("rename port1 to lan",),
-        ("clone port1 to lan",),
-        ("move port2 before port1",),
+        ("config system interface", "edit port1", "set alias x", "next"),
+        ("config system interface", "edit port1", "set alias x", "end"),
+        ("config system interface", "delete port1"),
+        ("config system interface", "rename port1 to lan"),
+        ("config system interface", "clone port1 to lan"),
+        ("config firewall policy", "move 2 before 1"),
     ],
 )
 def test_a_commit_that_cannot_be_stored_is_an_error_and_changes_nothing(lines: tuple[str, ...]) -> None:
     journal = Full()
     box = Box.new(VirtualClock(0.0), journal=journal)
     editor = Editor(box.cmdb)
-    run(editor, "config system interface", *lines[:-1])
-    before = list(box.cmdb.rows(GLOBAL, INTERFACE).items())
+    box.cmdb.commit([Put("root", POLICY, key, Entry()) for key in "12"])
+    run(editor, *lines[:-1])
+    before = [list(box.cmdb.rows(*place).items()) for place in ((GLOBAL, INTERFACE), ("root", POLICY))]
     journal.full = True
     error = refused(editor, lines[-1])
     assert error.lines == (
         "The configuration could not be stored: No space left on device",
         "Command fail. Return code 1",
     )
-    assert list(box.cmdb.rows(GLOBAL, INTERFACE).items()) == before
+    assert [list(box.cmdb.rows(*place).items()) for place in ((GLOBAL, INTERFACE), ("root", POLICY))] == before
 
 
 def test_a_purge_that_cannot_be_stored_changes_nothing() -> None:
@@ -294,9 +295,13 @@ def test_an_entry_in_use_cannot_be_deleted(editor: Editor, box: Box) -> None:
     assert "port1" not in box.cmdb["system interface"]
 
 
-def test_a_missing_entry_cannot_be_deleted_renamed_cloned_or_moved(editor: Editor) -> None:
+def test_a_missing_entry_cannot_be_deleted_renamed_cloned_or_moved(editor: Editor, box: Box) -> None:
     run(editor, "config system interface")
-    for line in ("delete x", "rename x to y", "clone x to y", "move x before port1", "move port1 after x"):
+    for line in ("delete x", "rename x to y", "clone x to y"):
+        assert refused(editor, line).code == -3
+    box.cmdb.commit([Put("root", POLICY, "1", Entry())])
+    run(editor, "end", "config firewall policy")
+    for line in ("move 7 before 1", "move 1 after 7"):
         assert refused(editor, line).code == -3
 
 
@@ -340,19 +345,27 @@ def test_a_clone_is_a_copy_of_its_own(editor: Editor, box: Box) -> None:
 
 
 def test_move_puts_an_entry_before_or_after_another(editor: Editor, box: Box) -> None:
-    run(editor, "config system interface", "move port3 before port1")
-    assert list(box.cmdb["system interface"])[:3] == ["port3", "port1", "port2"]
-    run(editor, "move port3 after port1", "move port1 after port1")
-    assert list(box.cmdb["system interface"])[:3] == ["port1", "port3", "port2"]
+    box.cmdb.commit([Put("root", POLICY, key, Entry()) for key in "123"])
+    run(editor, "config firewall policy", "move 3 before 1")
+    assert list(box.cmdb["firewall policy"]) == ["3", "1", "2"]
+    run(editor, "move 3 after 1", "move 1 after 1")
+    assert list(box.cmdb["firewall policy"]) == ["1", "3", "2"]
 
 
-def test_child_tables_rename_clone_move_and_delete_in_the_working_copy(editor: Editor, box: Box) -> None:
+def test_where_the_order_means_nothing_there_is_no_move(editor: Editor, box: Box) -> None:
+    before = list(box.cmdb["system interface"])
+    run(editor, "config system interface")
+    assert refused(editor, "move port2 before port1").lines == ("Unknown action 0",)
+    assert list(box.cmdb["system interface"]) == before
+
+
+def test_child_tables_rename_clone_and_delete_in_the_working_copy(editor: Editor, box: Box) -> None:
     run(editor, "config system ntp", "set type custom", "config ntpserver")
     for key in "123":
         run(editor, f"edit {key}", f"set server s{key}", "next")
-    run(editor, "rename 2 to 20", "clone 1 to 10", "move 3 before 1", "delete 1", "end", "end")
+    run(editor, "rename 2 to 20", "clone 1 to 10", "delete 1", "end", "end")
     rows = box.cmdb["system ntp"][""]["ntpserver"]
-    assert [(key, row["server"]) for key, row in rows.items()] == [("3", "s3"), ("20", "s2"), ("10", "s1")]
+    assert [(key, row["server"]) for key, row in rows.items()] == [("20", "s2"), ("3", "s3"), ("10", "s1")]
 
 
 def test_purge_asks_and_then_clears_the_table(editor: Editor, box: Box) -> None:
@@ -367,7 +380,7 @@ VERBS = st.sampled_from(
     ["config system interface", "config system ntp", "set type custom", "set secondary-IP enable", "config ntpserver",
      "set secondary-IP enable", "config secondaryip", "config system alias",
      "edit port1", "edit a", "edit 0", "edit 1", "set alias x", "set server y", "set vrf 3", "set vrf q", "unset alias",
-     "next", "end", "abort", "delete a", "delete 1", "rename a to b", "clone port1 to a", "move a before port1",
+     "next", "end", "abort", "delete a", "delete 1", "rename a to b", "clone port1 to a", "purge",
      "append allowaccess ping", "unselect allowaccess ping", "exit", "set command z"]
 )  # fmt: skip
 

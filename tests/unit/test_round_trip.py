@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import once
 
 from fortish.box import FIRMWARES, Box
 from fortish.clock import VirtualClock
@@ -23,6 +24,7 @@ SCHEMAS: dict[str, Schema] = {}
 
 def new(firmware: str = "fortigate-7.6") -> Box:
     box = Box.new(VirtualClock(0.0), firmware)
+    box.maker = once
     box.cmdb.schema = SCHEMAS.setdefault(firmware, box.cmdb.schema)  # it is read once, not for each box
     return box
 
@@ -36,7 +38,7 @@ def blank(firmware: str) -> Box:
         if table.keyed:
             continue  # what stands there can be changed, but not made or removed
         scope = box.cmdb.scope_of(table, "root")
-        box.cmdb.commit([Drop(scope, path, key) for key in list(box.cmdb.rows(scope, path))])
+        box.cmdb.commit([Drop(scope, path, key) for key in list(box.cmdb.rows(scope, path)) if not table.keeps(key)])
     return box
 
 

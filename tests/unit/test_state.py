@@ -145,8 +145,21 @@ config system alias
     next
     edit three
     next
-    move three before one
     delete two
+end
+config firewall policy
+    edit 1
+        set srcintf any
+        set dstintf any
+        set srcaddr all
+        set dstaddr all
+        set schedule always
+        set service ALL
+    next
+    clone 1 to 2
+    clone 1 to 3
+    move 3 before 1
+    delete 2
 end
 config system ntp
     set type custom
@@ -167,8 +180,9 @@ def test_the_whole_configuration_is_the_same_after_a_restart(path: Path) -> None
     assert not failed
     again = typed(path, "show")[0]
     assert text.split("#global_vdom=1\n")[1] == again.split("#global_vdom=1\n")[1]
-    assert 'edit "eve"' in again and "bob" not in again and "port4" not in again
-    assert again.index('edit "three"') < again.index('edit "one"') and 'edit "two"' not in again
+    assert 'edit "eve"' in again and 'edit "bob"' not in again and 'edit "port4"' not in again
+    assert again.index("edit 3\n        set uuid") < again.index("edit 1\n        set uuid")
+    assert 'edit "two"' not in again
     assert "b.example" in again and "unset allowaccess" in again
 
 
@@ -176,7 +190,7 @@ def test_an_entry_made_after_a_restart_stands_behind_the_others(path: Path) -> N
     typed(path, *SCRIPT.splitlines())
     typed(path, "config system alias", "edit four", "end")
     with running(path) as box:
-        assert aliases(box) == ["three", "one", "four"]
+        assert aliases(box) == ["one", "three", "four"]
 
 
 def test_what_names_an_entry_is_known_after_a_restart(path: Path) -> None:
