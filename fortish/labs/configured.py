@@ -12,6 +12,7 @@ from fortish.cmdb.schema import Attribute, Table
 from fortish.cmdb.store import GLOBAL, ROOT, SINGLE
 from fortish.cmdb.views import EntryView, TableView
 from fortish.errors import UsageError
+from fortish.factory import KINDS, LOCAL
 from fortish.labs.finding import AMOUNT, Finding, amount, enough, pattern
 from fortish.responder.reading import Reader, plain
 
@@ -122,9 +123,11 @@ def rendered(box: Box, given: Given) -> list[str]:
     table = _table(box, given["path"])
     rows = box.cmdb.rows(box.cmdb.scope_of(table, given.get("scope", ROOT)), table.path)
     key = given.get("key")
-    return list(
-        render.show_table(box.cmdb, table, rows if key is None else {key: rows[key]} if key in rows else {}, False)
-    )
+    if key is not None:
+        shown = {key: rows[key]} if key in rows else {}
+    else:  # the keys of factory certificates are made when somebody reads them: that is no change
+        shown = {name: entry for name, entry in rows.items() if table.path != LOCAL or name not in KINDS}
+    return list(render.show_table(box.cmdb, table, shown, False))
 
 
 def place(given: Given) -> str:

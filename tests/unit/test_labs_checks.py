@@ -338,6 +338,15 @@ def test_what_must_be_as_at_the_beginning(tmp_path: Path) -> None:
     )[1].ok
 
 
+def test_reading_a_factory_certificate_changes_nothing(tmp_path: Path) -> None:
+    check = "kind='unchanged'\npath='vpn certificate local'"
+    line = "show vpn certificate local Fortinet_SSL_ECDSA256"
+    after = findings(tmp_path / "1", check, line, world="trusts = true", before=OLD)[1]
+    assert after.ok, after
+    lines = "config vpn certificate local\nedit old\nset comments x\nend"
+    assert not findings(tmp_path / "2", check, lines, world="trusts = true", before=OLD)[1].ok
+
+
 def test_what_must_hold_all_the_time_is_missed_even_for_a_moment(tmp_path: Path) -> None:
     check = "kind='session'\nplace=''"
     folder = write_lab(tmp_path / "lab", check=check, keep="kind='unchanged'\npath='system console'")
