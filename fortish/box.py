@@ -131,7 +131,8 @@ class Pending:
 class Box:
     """One box. `enrolling` are the certificates with an enrollment under way: one at a time each.
 
-    `failed_logins` are the names that failed to log in: how often in a row, and when last (box time). `keep` stores what
+    `anchored` are the EST servers (scope, URL) that the box's own CA certificates have verified, which no public CA may
+    verify any more (RFC 7030 section 4.1.3). `failed_logins` are the names that failed to log in: how often in a row, and when last (box time). `keep` stores what
     the box remembers beside its configuration, where it has a place for it. It raises `StorageFault`.
     `booted` is box time; `logouts` counts how often everybody was logged out; `config_errors` are the lines of a backup that were not understood; `unsaved_since` is when the
     first change was made that is not saved (`cfg-save`), `warned` whether everybody knows that it is about to be undone.
@@ -149,6 +150,7 @@ class Box:
     pending: dict[Kept, Pending] = field(default_factory=dict)
     failed_logins: dict[str, tuple[int, float]] = field(default_factory=dict)
     revisions: dict[int, Revision] = field(default_factory=dict)
+    anchored: set[tuple[str, str]] = field(default_factory=set)
     keep: Callable[[], None] = lambda: None
     booted: float = 0.0
     logouts: int = 0
@@ -223,6 +225,7 @@ class Box:
         """A VDOM is gone: nothing more is asked for it."""
         self.pending = {kept: pending for kept, pending in self.pending.items() if kept[0] != vdom}
         self.enrolling = {kept for kept in self.enrolling if kept[0] != vdom}
+        self.anchored = {server for server in self.anchored if server[0] != vdom}
 
     def may_keep(self, kept: Kept) -> bool:
         """Whether what an enrollment brings may be stored: it was begun since the box booted, its VDOM is there."""

@@ -25,7 +25,7 @@ from fortish.errors import StorageFault
 from fortish.statefile import Identity, damaged, reason
 
 FAULTS = (sqlite3.Error, OSError, ValueError, TypeError, OverflowError)  # what reading and writing may end in
-WATCH, PENDING = "watch", "pending"  # kinds of memory
+ANCHORED, PENDING, WATCH = "anchored", "pending", "watch"  # kinds of memory
 
 
 class State:
@@ -42,6 +42,7 @@ class State:
         self._events: list[Event] = []
         self._watches: dict[Kept, Watch] = {}
         self._pending: dict[Kept, Pending] = {}
+        self._anchored: set[tuple[str, str]] = set()
         self._revisions: dict[int, Revision] = {}
 
     # --- opening ---
@@ -61,13 +62,14 @@ class State:
     @property
     def empty(self) -> bool:
         """Whether nothing was ever kept in it."""
-        return not (self._places or self._events or self._watches or self._pending or self._revisions)
+        return not (self._places or self._events or self._watches or self._pending or self._anchored or self._revisions)
 
     def load(self, box: Box) -> None:
         """Give a new box what is kept, and keep from now on what is committed there. Raises `UsageError`."""
         try:
             kept = self._configuration()
-            self._events, self._watches, self._pending, self._revisions = self._rest()
+            self._events, self._revisions = self._rest()
+            self._watches, self._pending, self._anchored = self._memory()
         except FAULTS as error:
             raise damaged(self.path, error) from None
         if kept:
@@ -75,6 +77,7 @@ class State:
         box.events[:] = self._events
         box.watches.update({kept_: replace(watch) for kept_, watch in self._watches.items()})
         box.pending.update(deepcopy(self._pending))
+        box.anchored.update(self._anchored)
         box.revisions.update(self._revisions)
         self._box = box
         box.cmdb.journal = self
@@ -90,7 +93,7 @@ class State:
             places[place][key] = decode(body)
         return kept
 
-    def _rest(self) -> tuple[list[Event], dict[Kept, Watch], dict[Kept, Pending], dict[int, Revision]]:
+    def _rest(self) -> tuple[list[Event], dict[int, Revision]]:
         read = self._connection.execute
         events = [
             Event(id_, time, level, description, dict(json.loads(fields)))
@@ -98,16 +101,23 @@ class State:
                 "SELECT id, time, level, description, fields FROM event ORDER BY number"
             )
         ]
-        watches: dict[Kept, Watch] = {}
-        pending: dict[Kept, Pending] = {}
-        for kind, scope, name, body in read("SELECT kind, scope, name, body FROM memory ORDER BY rowid"):
-            if kind == WATCH:
-                watches[scope, name] = Watch(**json.loads(body))
-            else:
-                pending[scope, name] = Pending(**json.loads(unseal(body).clear or ""))
         columns = "id, time, administrator, firmware, comment, text"
         revisions = {row[0]: Revision(*row) for row in read(f"SELECT {columns} FROM revision ORDER BY id")}  # noqa: S608
-        return events, watches, pending, revisions
+        return events, revisions
+
+    def _memory(self) -> tuple[dict[Kept, Watch], dict[Kept, Pending], set[tuple[str, str]]]:
+        watches: dict[Kept, Watch] = {}
+        pending: dict[Kept, Pending] = {}
+        anchored: set[tuple[str, str]] = set()
+        query = "SELECT kind, scope, name, body FROM memory ORDER BY rowid"
+        for kind, scope, name, body in self._connection.execute(query):
+            if kind == WATCH:
+                watches[scope, name] = Watch(**json.loads(body))
+            elif kind == ANCHORED:
+                anchored.add((scope, name))
+            else:
+                pending[scope, name] = Pending(**json.loads(unseal(body).clear or ""))
+        return watches, pending, anchored
 
     def _recall(self) -> None:
         """What is known of the file without reading it all."""
@@ -254,6 +264,7 @@ class State:
             or (bool(box.events) and box.events[-1] is not self._events[-1])
             or box.watches != self._watches
             or box.pending != self._pending
+            or box.anchored != self._anchored
             or box.revisions != self._revisions
         )
 
@@ -262,7 +273,7 @@ class State:
         if box is None or not self._has_more():
             return
         self._write_events(box.events)
-        if (box.watches, box.pending) != (self._watches, self._pending):
+        if (box.watches, box.pending, box.anchored) != (self._watches, self._pending, self._anchored):
             self._write_memory(box)
         run = self._connection.executemany
         gone = [(number,) for number, old in self._revisions.items() if box.revisions.get(number) != old]
@@ -275,9 +286,10 @@ class State:
         run("INSERT INTO revision VALUES (?, ?, ?, ?, ?, ?)", new)
 
     def _write_memory(self, box: Box) -> None:
-        """Watched certificates and requests that wait; these hold passwords and are written as secrets are."""
+        """What is watched and which servers are anchored; requests hold passwords and are written as secrets are."""
         self._connection.execute("DELETE FROM memory")
         rows = [(WATCH, *kept, json.dumps(asdict(watch))) for kept, watch in box.watches.items()]
+        rows += [(ANCHORED, *server, "") for server in sorted(box.anchored)]
         rows += [(PENDING, *kept, seal(json.dumps(asdict(request))).enc) for kept, request in box.pending.items()]
         self._connection.executemany("INSERT INTO memory VALUES (?, ?, ?, ?)", rows)
 
@@ -298,4 +310,5 @@ class State:
             self._events = list(box.events)
             self._watches = {kept: replace(watch) for kept, watch in box.watches.items()}
             self._pending = deepcopy(box.pending)
+            self._anchored = set(box.anchored)
             self._revisions = dict(box.revisions)

@@ -11,7 +11,7 @@ from fortish.cmdb.store import GLOBAL, Change, Entry, Put
 from fortish.errors import FortishError
 from fortish.est.context import EstContext
 from fortish.est.trace import EstLine, trace
-from fortish.pki import chains, pem
+from fortish.pki import chains, keys, pem
 from fortish.pki.faults import PkiFault
 from fortish.steps import Step
 
@@ -37,8 +37,9 @@ def take_authorities(
 ) -> Generator[Step, Any, list[x509.Certificate]]:
     """The CA certificates of a verified server that may be kept, and trusted from now on (RFC 7030 section 4.1.3).
 
-    What is no CA, or does not chain to a root that was received or is held, is passed over. They are stored when the
-    enrollment has succeeded (`authority_changes`). Raises `EnrollFault`.
+    The newest root is believed, the server being verified; all others must chain to it or to one that is held. What
+    does not, or is no CA, is passed over. They are stored when the enrollment has succeeded (`authority_changes`).
+    Raises `EnrollFault`.
     """
     usable = yield from _usable(box, context, received)
     if not context.trust_name:
@@ -68,16 +69,18 @@ def authority_changes(box: Box, context: EstContext, usable: list[x509.Certifica
 def _usable(
     box: Box, context: EstContext, received: list[x509.Certificate]
 ) -> Generator[Step, Any, list[x509.Certificate]]:
-    """The received certificates that may be kept, roots first."""
-    roots = [certificate for certificate in received if chains.self_signed(certificate)]
-    anchors = [*roots, *(pem.certificate(text_) for text_ in box.authorities(context.scope).values())]
+    """The received certificates that may be kept, roots first, the newest before all."""
+    newest = newest_root(received)
+    known = [pem.certificate(text_) for text_ in box.authorities(context.scope).values()]
+    anchors = known if newest is None else [newest, *known]
+    at = box_time(box)
     usable = []
-    for certificate in sorted(received, key=lambda c: c not in roots):
+    for certificate in sorted(received, key=lambda c: (c != newest, not chains.self_signed(c))):
         try:
             if not chains.is_ca(certificate):
                 yield trace(EstLine.SKIPPED_CA, reason="it is not a CA certificate")
                 continue
-            chains.path_to(certificate, received, anchors, box_time(box))
+            _verify(certificate, received, anchors, at)
         except PkiFault as fault:
             yield trace(EstLine.SKIPPED_CA, reason=fault.reason)
             continue
@@ -85,6 +88,36 @@ def _usable(
     if not usable:
         raise EnrollFault("the server sent no usable CA certificate")
     return usable
+
+
+def newest_root(received: Iterable[x509.Certificate]) -> x509.Certificate | None:
+    """The server's current root: of the self-signed CA certificates the one that lasts longest (section 4.1.3)."""
+    roots = [certificate for certificate in received if _is_root(certificate)]
+    return max(roots, key=lambda certificate: certificate.not_valid_after_utc, default=None)
+
+
+def _is_root(certificate: x509.Certificate) -> bool:
+    try:
+        return chains.self_signed(certificate) and chains.is_ca(certificate)
+    except PkiFault:
+        return False
+
+
+def _verify(
+    certificate: x509.Certificate, received: list[x509.Certificate], anchors: list[x509.Certificate], at: datetime
+) -> None:
+    """Whether a path leads to an anchor: from the certificate, or, of an old root, from its link to the new one.
+
+    That link (OldWithNew, RFC 4210 section 4.4) has the old root's name and key. Raises `PkiFault`.
+    """
+    try:
+        chains.path_to(certificate, received, anchors, at)
+    except PkiFault:
+        for other in received:
+            if other.subject == certificate.subject and keys.same_key(other, certificate) and other != certificate:
+                chains.path_to(other, received, anchors, at)
+                return
+        raise
 
 
 def new_authority(context: EstContext | None, body: str, scope: str = GLOBAL) -> Entry:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fortish.box import Box
 from fortish.errors import PeerFault
 from fortish.est import operations
+from fortish.est.authorities import newest_root
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext
 from fortish.messages import Text
@@ -22,33 +23,27 @@ from fortish.steps import Ask, Step, Trust
 if TYPE_CHECKING:
     from cryptography import x509
 
-# What TLS says of a chain that ends in nobody known.
-UNKNOWN = (chains.SELF_SIGNED_IN_CHAIN, chains.SELF_SIGNED, chains.NO_ISSUER)
-
-
-def is_unknown(reason: str) -> bool:
-    """Whether a connection failed because nobody vouches for the server's CA."""
-    return any(words in reason for words in UNKNOWN)
-
 
 def accepted(box: Box, context: EstContext, reason: str) -> Generator[Step, Any, bool]:
     """Show the server's root and ask; a yes makes it the only anchor. Raises `LinkLost`, `PeerFault`."""
     connection = Connection(context, None, box.clock.now, provisional=True)
-    root = _root((yield from operations.cacerts(connection)))
+    received = yield from operations.cacerts(connection)
+    root = _root(received)
     question = Text.EST_UNKNOWN_CA(reason=reason, subject=names.spaced(root.subject), fingerprint=fingerprint(root))
     if (yield Ask(question)) != "y":
         return False
-    anchor = pem.pem(root)
-    context.trust, context.anchors = Trust((anchor,), public=False), (anchor,)
+    # What is not self-signed anchors nothing: it may stand between the server and the root, as the link of an old root.
+    between = [certificate for certificate in received if not chains.self_signed(certificate)]
+    context.trust, context.anchors = Trust(tuple(map(pem.pem, [root, *between])), public=False), (pem.pem(root),)
     return True
 
 
 def _root(received: list[x509.Certificate]) -> x509.Certificate:
-    """The server's current root: of the self-signed CA certificates the one that lasts longest (section 4.1.3)."""
-    roots = [certificate for certificate in received if chains.self_signed(certificate) and chains.is_ca(certificate)]
-    if not roots:
+    """The server's current root."""
+    root = newest_root(received)
+    if root is None:
         raise PeerFault("the server sent no root certificate")
-    return max(roots, key=lambda certificate: certificate.not_valid_after_utc)
+    return root
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

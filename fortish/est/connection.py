@@ -14,6 +14,7 @@ from fortish.est import wire
 from fortish.est.context import EstContext
 from fortish.est.digest import Digest, challenge
 from fortish.est.trace import EstLine, late, trace
+from fortish.est.trust import is_unknown
 from fortish.steps import Http, Link, Peer, Step, dial, exchange
 
 if TYPE_CHECKING:
@@ -161,4 +162,9 @@ class Connection:
             provisional=self.provisional,
             proxy=context.proxy,
         )
-        return (yield from dial(peer))
+        try:
+            return (yield from dial(peer))
+        except LinkLost as lost:
+            if context.own_only and is_unknown(lost.reason):
+                yield trace(EstLine.OWN_CAS, reason=context.own_only)
+            raise

@@ -22,6 +22,7 @@ class EstContext:
     """One enrollment. `trust` and `credential` decide the TLS connection; `scope` is where it is kept.
 
     `server_key`: the server makes the key (RFC 7030 section 4.4).
+    `own_only` is why the public CA certificates do not count for the server, '' where they do.
     `linking` are the attributes that bind the request to the TLS session, once the server has asked for them.
     """
 
@@ -51,6 +52,7 @@ class EstContext:
     trust_name: str = ""
     credential: Credential | None = None
     anchors: tuple[str, ...] = field(default=())
+    own_only: str = ""
     linking: frozenset[str] = frozenset()
     server_key: bool = False
     proxy: tuple[str, int, str, str] | None = field(default=None, repr=False)

@@ -24,6 +24,7 @@ from fortish.est.choice import choose, held
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext
 from fortish.est.trace import EstLine, trace
+from fortish.est.trust import anchor
 from fortish.est.wanted import Wanted, wanted_of
 from fortish.pki import keys, pem, requests
 from fortish.pki.faults import PkiFault
@@ -80,6 +81,7 @@ def est_simple_enroll(
         pool = [*received, *held(box, context)]
         issued = yield from _post_new(connection, key, wanted, pool, box_time(box))
         yield from _keep_new(box, context, issued, authorities)
+        anchor(box, context, connection.link)
     except (LinkLost, PeerFault, EnrollFault) as fault:
         yield from ended(done, -1)
         raise failed(fault, key) from None

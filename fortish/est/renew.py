@@ -19,7 +19,7 @@ from fortish.est.connection import Connection
 from fortish.est.context import EstContext, reconstruct
 from fortish.est.enroll import Ended, Waiting, bodies, ended, failed, save
 from fortish.est.trace import EstLine, dump, trace
-from fortish.est.trust import proxy_of, trust_of
+from fortish.est.trust import anchor, proxy_of, trust_of
 from fortish.messages import Text
 from fortish.pki import keys, pem, requests
 from fortish.pki.faults import PkiFault
@@ -108,6 +108,7 @@ def _renew(box: Box, connection: Connection, values: dict[str, Any], kept: keys.
         raise EnrollFault("the private key was changed meanwhile")
     put = Put(context.scope, LOCAL, context.name, Entry({**entry.values, **renewed}))
     yield from save(box, context.name, [*authority_changes(box, context, authorities), put])
+    anchor(box, context, connection.link)
 
 
 def _next_key(values: dict[str, Any], kept: keys.PrivateKey | None) -> Generator[Step, Any, keys.PrivateKey]:

@@ -25,6 +25,7 @@ class EstLine(Enum):
     # fmt: off
     GLOBAL_CAS       = D,  143, "__curl_ssl_ctx_finalizer",   "global CAs are loaded."
     EXPLICIT_CA      = O,  151, "__curl_ssl_ctx_finalizer",   "only CA '{name}' is loaded."
+    OWN_CAS          = O,  154, "__curl_ssl_ctx_finalizer",   "the public CAs do not count for this server: {reason}"
     PROVISIONAL      = O,  158, "__curl_ssl_ctx_finalizer",   "provisional connection: nobody is trusted, no secret is sent"
     EX_DATA          = D,  165, "__curl_ssl_ctx_finalizer",   "SSL_CTX ex data is set."
     X509             = D,  427, "est_print_x509",             "\n{block}"

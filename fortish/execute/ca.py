@@ -13,15 +13,15 @@ from fortish.errors import CliError, LinkLost, PeerFault
 from fortish.est import operations
 from fortish.est.auth import set_auth
 from fortish.est.authorities import EnrollFault, authority_changes, new_authority, next_name, take_authorities
-from fortish.est.bootstrap import accepted, is_unknown
+from fortish.est.bootstrap import accepted
 from fortish.est.context import EstContext
-from fortish.est.trust import trust_of
+from fortish.est.trust import anchor, is_unknown, trust_of
 from fortish.execute.est import context_of
 from fortish.execute.transfer import commit, demand, fetched, sent
 from fortish.messages import Text
 from fortish.pki import chains, pem, pkcs7
 from fortish.pki.faults import PkiFault
-from fortish.steps import Flow, Say, Step
+from fortish.steps import Flow, Link, Say, Step
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -117,11 +117,11 @@ def _no_ca() -> CliError:
     return messages.failed(-146, Text.BAD_CA())
 
 
-def _offered(box: Box, context: EstContext) -> Generator[Step, Any, list[x509.Certificate]]:
+def _offered(box: Box, context: EstContext) -> Generator[Step, Any, tuple[list[x509.Certificate], Link | None]]:
     """The CA certificates of a verified server that may be kept. Raises `LinkLost`, `PeerFault`, `EnrollFault`."""
     connection = yield from set_auth(box, context, http=True)
     received = yield from operations.cacerts(connection)
-    return (yield from take_authorities(box, context, received))
+    return (yield from take_authorities(box, context, received)), connection.link
 
 
 def import_est(here: Here, arguments: Arguments) -> Flow:
@@ -134,14 +134,15 @@ def import_est(here: Here, arguments: Arguments) -> Flow:
     trust_of(box, context, context.server_cert or "")
     try:
         try:
-            usable = yield from _offered(box, context)
+            usable, link = yield from _offered(box, context)
         except LinkLost as lost:
             if context.server_cert or not is_unknown(lost.reason):
                 raise
             if not (yield from accepted(box, context, lost.reason)):
                 raise
-            usable = yield from _offered(box, context)
+            usable, link = yield from _offered(box, context)
     except (LinkLost, PeerFault, EnrollFault) as fault:
         raise messages.failed(1, Text.EST_CA_FAILED(reason=fault.reason)) from None
     commit(box, authority_changes(box, context, usable))
+    anchor(box, context, link)
     yield Say(Text.DONE())

@@ -48,5 +48,6 @@ def factory_reset(here: Here, arguments: Arguments) -> Flow:
     except StorageFault as fault:
         raise messages.failed(1, Text.NOT_STORED(reason=fault.reason)) from None
     box.pending.clear()
+    box.anchored.clear()
     yield Say(f"\n{Text.RESETTING()}\n{Text.GOING_DOWN()}")
     yield from restarted(here)
