@@ -80,6 +80,11 @@ def _new_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, metavar="PATH", help="the folder to be made")
 
 
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    _name(parser)
+    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="default: the lab's name and .html, here")
+
+
 def _class_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("list", type=Path, metavar="LIST", help="a file with a student's name in each line")
     parser.add_argument("--dir", type=Path, metavar="D", required=True, help="where their folders are made")
@@ -243,6 +248,18 @@ def new(given: argparse.Namespace) -> int:
     return 0
 
 
+def report(given: argparse.Namespace) -> int:
+    """A page of what has happened."""
+    from fortish.labs.told import page_of
+    from fortish.report.page import save
+
+    place, progress = kept.load(kept.home(given.home), given.name)
+    path = given.output or Path(f"{place.name}.html")
+    save(path, "--output", page_of(place, progress))
+    print(path)
+    return 0
+
+
 def class_(given: argparse.Namespace) -> int:
     """A class on one machine."""
     from fortish.labs import classroom
@@ -268,6 +285,7 @@ COMMANDS: Sequence[tuple[str, Run, str, str, Callable[[argparse.ArgumentParser],
     ("check",  check,     "tell what is expected and what is there",               "check",                             _name),
     ("hint",   hint,      "tell the next hint for a task",                         "hint name",                         _hint_arguments),
     ("reset",  reset,     "begin a lab anew",                                      "reset first-steps",                 _name),
+    ("report", report,    "write a page (HTML) of what has happened in a lab",     "report first-steps",                _report_arguments),
     ("grade",  grade,     "play answers and judge them",                           "grade first-steps answers/*.txt --csv class.csv", _grade_arguments),
     ("lint",   lint,      "prove that a lab works, from start to solution",        "lint ./my-lab",                     _lint_arguments),
     ("new",    new,       "write a small working lab to begin with",               "new ./my-lab",                      _new_arguments),

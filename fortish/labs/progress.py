@@ -54,6 +54,11 @@ def stamp(seconds: float | None = None) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def exactly() -> str:
+    """Now, as ISO 8601, to the millisecond: several lines may be typed in a second."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def fresh(lab: Lab) -> Progress:
     """Nothing is done yet."""
     rows: list[Progress] = [{"id": task.id, "text": task.text, "done": False, "at": None, "hints": 0, "findings": []}

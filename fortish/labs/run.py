@@ -113,7 +113,7 @@ class Desk:
     def _row(self, kind: str, text: str, **more: str) -> None:
         """A row of the transcript. A disk that is full ends no lesson."""
         clock = self.stage.runtime.box.clock.now()
-        row = {"time": kept.stamp(), "clock": kept.stamp(clock), "kind": kind, "text": text, **more}
+        row = {"time": kept.exactly(), "clock": kept.stamp(clock), "kind": kind, "text": text, **more}
         with contextlib.suppress(OSError, ValueError):
             self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
             self._file.flush()
@@ -133,6 +133,8 @@ class Desk:
 
     def obeyed(self) -> None:
         """A line is done: how do things stand?"""
+        if failure := self.stage.session.failure:
+            self._row("failed", " ".join(line for line in failure.lines if line))
         self.look()
 
     def closing(self) -> bool:

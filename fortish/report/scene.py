@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fortish.box import Box
+from fortish.box import Firmware
 from fortish.drive import Runtime
 from fortish.errors import StorageFault
 from fortish.network.capture import Recorder
@@ -15,11 +15,13 @@ from fortish.network.real import RealNetwork
 from fortish.report.page import check, report, save
 from fortish.report.turns import About, Collector
 
+OPTION = "--report"  # which names the file
+
 
 @contextmanager
 def reported(runtime: Runtime, path: Path) -> Iterator[Collector]:
     """Collect until the end, then write the page. Raises `UsageError`; at once, if it could not be written there."""
-    check(path)
+    check(path, OPTION)
     box, recorder, start, began = runtime.box, Recorder(), runtime.box.clock.now(), time.time()
     if isinstance(runtime.network, RealNetwork):
         runtime.network.capture = recorder = Recorder(runtime.network.capture)
@@ -30,10 +32,10 @@ def reported(runtime: Runtime, path: Path) -> Iterator[Collector]:
         collector.fault(fault.reason)
         raise
     finally:
-        about = About(box.hostname, firmware(box), start, began)
-        save(path, report(collector.rows, recorder.kept, None, f"What happened on {box.hostname}", about))
+        about = About(box.hostname, in_words(box.firmware), start=start, began=began)
+        save(path, OPTION, report(collector.rows, recorder.kept, None, "What happened", about))
 
 
-def firmware(box: Box) -> str:
-    """What is emulated, in words."""
-    return f"{box.firmware.product} {box.firmware.version} ({box.firmware.model})"
+def in_words(firmware: Firmware) -> str:
+    """What is emulated."""
+    return f"{firmware.product} {firmware.version} ({firmware.model})"

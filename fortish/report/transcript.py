@@ -1,13 +1,17 @@
-"""The transcript of a page: prompts and typed lines, what was printed, debug lines and configuration scopes folded."""
+"""The transcript of a page: prompts and typed lines, what was printed, debug lines and configuration scopes folded.
+
+A browser lays out only the chunks that are looked at, so that a day of work opens as quickly as a minute.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fortish.report.text import block, count, folded, safe
-from fortish.report.turns import Turn
+from fortish.report.text import block, count, folded, long_block, safe
+from fortish.report.turns import Part, Turn
 
 SMALL = 12  # turns of a scope that is shown unfolded
+CHUNK = 50  # parts that are laid out together
 
 
 def transcript(turns: Sequence[Turn]) -> str:
@@ -21,9 +25,12 @@ def _scope(turns: Sequence[Turn]) -> str:
     while at < len(turns):
         end = _end(turns, at)
         inside = turns[at + 1 : end]
-        shown.append(_scoped(turns[at], inside) if inside else _turn(turns[at]))
+        shown.append(_sitting(turns[at]) + (_scoped(turns[at], inside) if inside else _turn(turns[at])))
         at = end
-    return "".join(shown)
+    if len(shown) <= 2 * CHUNK:
+        return "".join(shown)
+    chunks = ("".join(shown[at : at + CHUNK]) for at in range(0, len(shown), CHUNK))
+    return "".join(f'<div class="chunk">\n{chunk}</div>\n' for chunk in chunks)
 
 
 def _end(turns: Sequence[Turn], at: int) -> int:
@@ -40,41 +47,45 @@ def _place(turn: Turn) -> list[str]:
     return turn.prompt.split()[1:]
 
 
+def _sitting(turn: Turn) -> str:
+    return f'<p class="sitting">Came back at {safe(turn.sitting)}</p>\n' if turn.sitting else ""
+
+
 def _scoped(first: Turn, inside: Sequence[Turn]) -> str:
     failed = sum(turn.failed for turn in inside)
-    marks = f' <span class="bad">{count(failed, "failure")}</span>' if failed else ""
+    marks = f' <em class="bad">{count(failed, "failure")}</em>' if failed else ""
     summary = f"{_line(first)} <small>{count(len(inside) + 1, 'line')}</small>{marks}"
-    body = _said(first) + _scope(inside)
     unfolded = failed > 0 or len(inside) < SMALL
-    return f'<div id="line-{first.number}">{folded(summary, body, kind="scope", unfolded=unfolded)}</div>\n'
+    # The line stands in the summary: a link to it leads there, and unfolds it.
+    head = f'<div class="turn" id="l{first.number}" data-n="{first.number}">'
+    body = f"{_said(first)}<div>\n{_scope(inside)}</div>\n"
+    return f"{head}{folded(summary, body, kind='scope', unfolded=unfolded)}</div>\n"
 
 
 def _turn(turn: Turn) -> str:
-    mark = ' <span class="bad">failed</span>' if turn.failed else ""
+    mark = ' <em class="bad">failed</em>' if turn.failed else ""
     kind = "turn failed" if turn.failed else "turn"
-    return f'<div class="{kind}" id="line-{turn.number}"><p class="line">{_line(turn)}{mark}</p>\n{_said(turn)}</div>\n'
+    head = f'<div class="{kind}" id="l{turn.number}" data-n="{turn.number}">'
+    return f"{head}<p>{_line(turn)}{mark}</p>\n{_said(turn)}</div>\n"
 
 
 def _line(turn: Turn) -> str:
-    return f'<code><span class="prompt">{safe(turn.prompt)}</span><kbd>{safe(turn.typed)}</kbd></code>'
+    return f"<b>{safe(turn.prompt)}</b><kbd>{safe(turn.typed)}</kbd>"
 
 
 def _said(turn: Turn) -> str:
-    shown = [_debug(text, turn) if debug else _printed(text, turn) for debug, text in turn.parts]
-    shown += [f'<p class="good">Task done: {safe(name)}. {safe(text)}</p>\n' for name, text in turn.tasks]
-    if turn.failed and not any(not debug for debug, _ in turn.parts):  # what says so stands nowhere else
+    shown = [_part(part) for part in turn.parts]
+    if turn.failed and all(part.debug for part in turn.parts):  # what says so stands nowhere else
         shown += [f'<p class="bad-text">{safe(text)}</p>\n' for text in turn.failures]
     if turn.exchanges:
-        links = " ".join(f'<a href="#exchange-{number}">{number}</a>' for number in turn.exchanges)
+        links = " ".join(f'<a href="#x{number}">{number}</a>' for number in turn.exchanges)
         shown.append(f'<p class="links">On the network: {links}</p>\n')
+    shown += [f'<p class="good">Task done: {safe(name)}. {safe(text)}</p>\n' for name, text in turn.tasks]
     return "".join(shown)
 
 
-def _printed(text: str, turn: Turn) -> str:
-    shown = text.strip("\n")
-    return block(shown, f"Output of line {turn.number}") if shown else ""
-
-
-def _debug(text: str, turn: Turn) -> str:
-    lines = count(text.count("\n") + 1, "debug line")
-    return folded(lines, block(text, f"Debug lines of line {turn.number}", "debug"), kind="debug")
+def _part(part: Part) -> str:
+    text = part.text
+    if not part.debug:
+        return long_block(text) if text else ""
+    return folded(count(text.count("\n") + 1, "debug line"), block(text), kind="debug")

@@ -1,8 +1,8 @@
 """What a report is made of: rows, as they happen, and the turns they are read into.
 
 A row is a mapping, as JSON has it: `kind` and `text`; `at` (seconds since 1970 by the host) or `time` (ISO 8601); the
-box's own `clock`, as seconds or ISO 8601. Kinds: `typed` (with `prompt`), `printed`, `debug`, `failed`, `task`. Others
-are passed over.
+box's own `clock`, as seconds or ISO 8601. Kinds: `typed` (with `prompt`), `printed`, `debug`, `failed`, `task`, `start`
+(of a sitting). Others are passed over.
 """
 
 from __future__ import annotations
@@ -20,28 +20,46 @@ from fortish.replay import Failure
 
 Row = Mapping[str, Any]
 _REFUSED = re.compile(r"^Command fail\. Return code -?\d+", re.MULTILINE)
+_CODE = re.compile(r"\s*Command fail\. Return code -?\d+\s*$")
 _SAID = {"printed": False, "debug": True}  # kinds that came on the screen; whether from a daemon
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the head of a page tells. `start` is the box's time in seconds since 1970; '' and None are left out."""
+    """What the head of a page tells. Times are seconds since 1970; '' and None are left out."""
 
     hostname: str = ""
     firmware: str = ""
-    start: float | None = None
-    began: float | None = None  # real time, seconds since 1970
+    seed: int | None = None
+    start: float | None = None  # by the box's clock
+    began: float | None = None  # really
+    worked: float | None = None  # seconds that somebody sat there
+    broken: tuple[str, ...] = ()  # what has changed that should have stayed
+
+
+@dataclass(slots=True)
+class Part:
+    """What came on the screen in one go: of a daemon (`debug`), or of the command itself."""
+
+    debug: bool
+    texts: list[str]
+
+    @property
+    def text(self) -> str:
+        """All of it, without empty lines at its ends."""
+        return "\n".join(self.texts).strip("\n")
 
 
 @dataclass(slots=True)
 class Turn:
-    """One typed line and what came of it. `parts` are pieces of text, True for those of a daemon."""
+    """One typed line and what came of it. `sitting` tells when somebody came back, before the first line after that."""
 
     number: int
     prompt: str
     typed: str
     at: float
-    parts: list[tuple[bool, str]] = field(default_factory=list)
+    sitting: str = ""
+    parts: list[Part] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     tasks: list[tuple[str, str]] = field(default_factory=list)
     exchanges: list[int] = field(default_factory=list)
@@ -53,10 +71,10 @@ class Turn:
 
     def say(self, debug: bool, text: str) -> None:
         """More came on the screen; what is of one kind stays together."""
-        if self.parts and self.parts[-1][0] is debug:
-            self.parts[-1] = debug, f"{self.parts[-1][1]}\n{text}"
+        if self.parts and self.parts[-1].debug is debug:
+            self.parts[-1].texts.append(text)
         else:
-            self.parts.append((debug, text))
+            self.parts.append(Part(debug, [text]))
 
 
 class Collector:
@@ -99,17 +117,21 @@ def moment(value: Any) -> float | None:
 def read(rows: Iterable[Row], exchanges: Sequence[Exchanged]) -> list[Turn]:
     """The turns of a session; each exchange belongs to the line typed last before it."""
     turns: list[Turn] = []
+    sitting = ""
     for row in rows:
         kind, text = str(row.get("kind", "")), str(row.get("text", ""))
+        at = moment(row.get("at", row.get("time"))) or 0.0
         if kind == "typed":
-            at = moment(row.get("at", row.get("time"))) or 0.0
-            turns.append(Turn(len(turns) + 1, str(row.get("prompt", "")), text, at))
+            turns.append(Turn(len(turns) + 1, str(row.get("prompt", "")), text, at, sitting))
+            sitting = ""
         elif not turns:
             continue
+        elif kind == "start":
+            sitting = written(at)
         elif kind in _SAID:
             turns[-1].say(_SAID[kind], text)
         elif kind == "failed":
-            turns[-1].failures.append(text)
+            turns[-1].failures.append(_CODE.sub("", text) or text)
         elif kind == "task":
             turns[-1].tasks.append((str(row.get("task", "")), text))
     for turn in turns:
@@ -121,8 +143,13 @@ def read(rows: Iterable[Row], exchanges: Sequence[Exchanged]) -> list[Turn]:
     return turns
 
 
+def written(seconds: float) -> str:
+    """A moment in words that sort."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
 def _notice(turn: Turn) -> None:
     """A failure that nobody told can be read off the screen."""
     if not turn.failures:
-        shown = [text for debug, text in turn.parts if not debug and _REFUSED.search(text)]
-        turn.failures += [" ".join(text.split()) for text in shown[:1]]
+        shown = [part.text for part in turn.parts if not part.debug and _REFUSED.search(part.text)]
+        turn.failures += [_CODE.sub("", text) or text for text in (" ".join(text.split()) for text in shown[:1])]
