@@ -8,36 +8,48 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+MISSING = "no Chromium on PATH: apt-get install chromium"
 PATIENCE = 60.0  # seconds for an answer
 OPTIONS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-    "--no-first-run", "--disable-background-networking", "--disable-extensions", "--remote-debugging-pipe",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
+    "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip
+KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), " ": (32, " ")}  # code and text
+# The browser reads from descriptor 3 and writes to 4: ours become these, by way of others that are in nobody's way.
+START = """
+import fcntl, os, sys
+high = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+os.dup2(high[0], 3)
+os.dup2(high[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 class Browser:
-    """One browser with one page. `errors` is what the page complained about since it was opened."""
+    """One browser with one page. Since a page was opened: what it complained about, and what it asked for."""
 
     def __init__(self, folder: Path) -> None:
         assert PROGRAM is not None
         to_read, self._write = os.pipe()
         self._read, to_write = os.pipe()
-        # The browser reads from descriptor 3 and writes to 4; the shell puts ours there.
+        command = [PROGRAM, *OPTIONS, f"--user-data-dir={folder}", "about:blank"]
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "sh", PROGRAM, *OPTIONS,
-             f"--user-data-dir={folder}", "about:blank"],
+            [sys.executable, "-c", START, str(to_read), str(to_write), *command],
             pass_fds=(to_read, to_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(to_read)
         os.close(to_write)
         self._buffer, self._number, self._session = b"", 0, ""
         self.errors: list[str] = []
+        self.requests: list[str] = []
         self._loaded = False
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -57,36 +69,61 @@ class Browser:
         os.close(self._read)
         os.close(self._write)
 
-    def open(self, page: Path, *, width: int, height: int, dark: bool, script: bool = True) -> None:
-        """Open a page on a screen of that size."""
+    def open(
+        self, page: Path, *, width: int = 1280, height: int = 900, dark: bool = False, script: bool = True
+    ) -> None:
+        """Open a page on a screen of that size, and wait until it has loaded."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self._ask("Emulation.setDeviceMetricsOverride", **size)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._ask("Emulation.setEmulatedMedia", features=[scheme])
+        self.show(dark=dark)
         self._ask("Emulation.setScriptExecutionDisabled", value=not script)
         self.errors.clear()
+        self.requests.clear()
+        self._loaded = False
+        self._ask("Page.navigate", url="about:blank")  # a page that only gets another #anchor is not loaded again
+        while not self._loaded:
+            self._take(self._message())
+        self.requests.clear()
         self._loaded = False
         self._ask("Page.navigate", url=page.as_uri())
         while not self._loaded:
             self._take(self._message())
 
+    def show(self, *, dark: bool = False, paper: bool = False) -> None:
+        """As somebody has it who likes it light or dark; or as a printer has it."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._ask("Emulation.setEmulatedMedia", media="print" if paper else "screen", features=[scheme])
+
     def evaluate(self, expression: str) -> Any:
-        """The value of an expression in the page."""
-        found = self._ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        """The value of an expression in the page; of a promise, what it comes to."""
+        found = self._ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    def press(self, key: str, code: int, text: str = "") -> None:
+    def click(self, selector: str) -> None:
+        """Click in the middle of the first element that is selected, with the mouse."""
+        place = self.evaluate(
+            f"(() => {{ const one = document.querySelector({json.dumps(selector)});"
+            " one.scrollIntoView({block: 'center'}); const box = one.getBoundingClientRect();"
+            " return [box.x + Math.min(box.width / 2, 40), box.y + box.height / 2]; })()"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self._ask("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)
+
+    def press(self, key: str) -> None:
         """Press a key."""
+        code, text = KEYS[key]
         for kind in ("keyDown", "keyUp"):
             more = {"text": text} if text and kind == "keyDown" else {}
             self._ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **more)
 
-    def screenshot(self, path: Path, *, whole: bool = False) -> bytes:
+    def screenshot(self, *, whole: bool = False) -> bytes:
         """The screen, or the whole page, as PNG."""
-        data = base64.b64decode(self._ask("Page.captureScreenshot", captureBeyondViewport=whole)["data"])
-        path.write_bytes(data)
-        return data
+        return base64.b64decode(self._ask("Page.captureScreenshot", captureBeyondViewport=whole)["data"])
+
+    def printed(self) -> bytes:
+        """The page as PDF."""
+        return base64.b64decode(self._ask("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)["data"])
 
     def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         self._number += 1
@@ -113,8 +150,8 @@ class Browser:
                 self.errors.append(str(given["args"]))
             case "Log.entryAdded":
                 self.errors.append(given["entry"]["text"])
-            case "Network.requestWillBeSent" if not given["request"]["url"].startswith("file:"):
-                self.errors.append(f"asks for {given['request']['url']}")
+            case "Network.requestWillBeSent":
+                self.requests.append(given["request"]["url"])
 
     def _message(self) -> dict[str, Any]:
         end = time.monotonic() + PATIENCE

@@ -14,7 +14,7 @@ PALETTES: Mapping[str, Mapping[str, str]] = {
         "alarm":  "#fdeeee",
         "ink":    "#1c2127",
         "quiet":  "#515b66",
-        "edge":   "#858f9a",
+        "edge":   "#7b8591",
         "rule":   "#d9dee3",
         "link":   "#0b57b7",
         "prompt": "#0a6640",
@@ -81,18 +81,18 @@ small { color: var(--quiet); font-size: .8125rem; }
 .links { color: var(--quiet); font-size: .8125rem; }
 .links a { padding: 0 .25rem; }
 .failures { list-style: none; margin: 0; padding: 0; }
-.failures li { padding: .375rem .75rem; border-left: 3px solid var(--bad); background: var(--alarm);
-  margin-bottom: .25rem; }
+.failures li { padding: .25rem .75rem; border-left: 3px solid var(--bad); background: var(--alarm);
+  margin-bottom: 1px; }
 .failures a { margin-right: .5rem; }
 """
 
 _SCREEN = """
-.screen { border: 1px solid var(--rule); border-radius: .375rem; padding: .5rem .75rem .5rem 0; }
+.screen { border: 1px solid var(--rule); border-radius: .375rem; padding: .5rem 0; }
 .chunk { content-visibility: auto; contain-intrinsic-size: auto 60rem; }
-.turn { position: relative; padding: .125rem 0 .125rem 3.5rem; }
+.turn { position: relative; padding: .125rem .75rem .125rem 3.5rem; }
 .turn::before { content: attr(data-n); position: absolute; left: 0; width: 2.75rem; text-align: right;
   color: var(--quiet); font-size: .75rem; line-height: 1.625; }
-.turn .turn { padding-left: 1rem; }
+.turn .turn { padding-left: 1rem; padding-right: 0; }
 .turn .turn::before { left: -3.5rem; }
 .turn .turn .turn::before { left: -4.5rem; }
 .turn .turn .turn .turn::before { left: -5.5rem; }
@@ -100,7 +100,6 @@ _SCREEN = """
 .turn .turn .chunk { margin-left: -4.5rem; padding-left: 4.5rem; }
 .turn b { color: var(--prompt); font-weight: 400; white-space: pre-wrap; }
 .turn .links, .turn .good, .turn .bad-text, .sitting, .turn summary small { font-family: system-ui, sans-serif; }
-.turn .good { font-weight: 600; }
 .turn:target { box-shadow: inset 3px 0 var(--link); }
 .failed { background: var(--alarm); }
 .scope > div { border-left: 1px solid var(--rule); }
@@ -159,8 +158,7 @@ _NARROW = """
 @media (max-width: 46rem) {
   body { padding: 1rem .75rem 3rem; }
   nav { column-gap: .875rem; font-size: .8125rem; }
-  .screen { padding: .375rem .5rem; }
-  .turn, .sitting { padding-left: 0; }
+  .turn, .sitting { padding-left: .5rem; padding-right: .5rem; }
   .turn::before { display: none; }
   .turn .turn { padding-left: .5rem; }
   .turn .chunk, .turn .turn .chunk { margin-left: 0; padding-left: 0; }

@@ -80,7 +80,9 @@ def _said(turn: Turn) -> str:
     if turn.exchanges:
         links = " ".join(f'<a href="#x{number}">{number}</a>' for number in turn.exchanges)
         shown.append(f'<p class="links">On the network: {links}</p>\n')
-    shown += [f'<p class="good">Task done: {safe(name)}. {safe(text)}</p>\n' for name, text in turn.tasks]
+    shown += [
+        f'<p class="good"><strong>Task done: {safe(name)}.</strong> {safe(text)}</p>\n' for name, text in turn.tasks
+    ]
     return "".join(shown)
 
 
