@@ -98,10 +98,10 @@ class Session:
         """Make changes as this administrator. Raises `CliError`."""
         self.editor.commit(changes)
 
-    def _guard(self) -> Guard | None:
+    def _guard(self) -> Guard:
         """What keeps transactions apart while there are any."""
-        if not self.box.transactions:
-            return None
+        if self.transaction is not None:
+            self.transaction.touch(self.box.clock.now())
         return Guard(tuple(self.box.transactions.values()), self.transaction)
 
     @property
@@ -205,9 +205,7 @@ class Session:
 
     def obey(self, command: c.Command) -> Flow:
         """Carry out one command. Raises `CliError`."""
-        self.editor.guard = self._guard()
-        if self.transaction is not None:
-            self.transaction.touch(self.box.clock.now())
+        self.editor.guard = self._guard() if self.box.transactions else None
         self.editor.check_place()
         rights = self.access
         if rights.unrestricted:

@@ -387,7 +387,10 @@ class Editor:
 
     def set(self, command: c.Set) -> Outcome:
         """Replace a value in the working copy."""
-        working, attribute = self._found(command.name)
+        working = self._working()
+        attribute = find_attribute(working, command.name)
+        if self.guard is not None:
+            self.guard.setting(working.table.path, attribute.name)
         working.set(attribute, command.values)
         return DONE
 
