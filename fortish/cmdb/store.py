@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 GLOBAL = "global"
 ROOT = "root"  # the VDOM that every box has
 MULTI = "multi-vdom"
-SYSTEM_GLOBAL, VDOM = words("system global"), words("system vdom")
+SYSTEM_GLOBAL, VDOM, INTERFACE = words("system global"), words("system vdom"), words("system interface")
 SINGLE = ""  # the key under which a singleton's values stand
 UNKNOWN, BLOCK = ("#unknown",), "block"  # where blocks of unknown tables are kept as text, by their first line
 CFG_SAVE, AUTOMATIC = "cfg-save", "automatic"
@@ -200,17 +200,24 @@ class Cmdb:
     def exists(self, paths: Iterable[PathWords], key: str, place: str = ROOT) -> bool:
         """Whether one of these tables has this entry, as seen from `place` (a VDOM, or `global`).
 
-        A table that is not in the schema cannot say no. In a VDOM the certificates of the whole box are known too.
+        A table that is not in the schema cannot say no. In a VDOM the certificates of the whole box are known too, and
+        of the interfaces only those that belong to it.
         """
         if self.restoring or self._trusting:
             return True
         for path in paths:
             table = self.schema.table(path)
-            if table is None or key in self.rows(self.scope_of(table, place), path):
+            if table is None or (key in self.rows(self.scope_of(table, place), path) and self.owns(place, table, key)):
                 return True
             if table.ranged and key in self.rows(GLOBAL, path):
                 return True
         return False
+
+    def owns(self, place: str, table: Table, key: str) -> bool:
+        """Whether an entry can be named from `place`: an interface only in the VDOM that it belongs to."""
+        if table.path != INTERFACE or place == GLOBAL or not self.multi:
+            return True
+        return bool(self.value_of(table, self.entry(GLOBAL, INTERFACE, key), "vdom") == place)
 
     def users(self, scope: str, path: PathWords, key: str) -> set[User]:
         """Who names this entry of this scope."""

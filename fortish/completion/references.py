@@ -22,8 +22,13 @@ def referable(
     session: Administrator, attribute: Attribute, without: Collection[str] = (), *, named: bool = True
 ) -> tuple[Offer, ...]:
     """The entries that a reference may name, each with the last word of its table's path if that is to be `named`."""
-    tables = [table for path in attribute.refs if (table := session.editor.cmdb.schema.table(path)) is not None]
-    return tuple(entries(_left(keys(session, table), without), table.path[-1] if named else "") for table in tables)
+    cmdb, place = session.editor.cmdb, session.editor.scope
+    offers = []
+    for table in map(cmdb.schema.table, attribute.refs):
+        if table is not None:
+            names = [key for key in keys(session, table) if key not in without and cmdb.owns(place, table, key)]
+            offers.append(entries(names, table.path[-1] if named else ""))
+    return tuple(offers)
 
 
 def certificates(session: Administrator, attribute: Attribute, typed: Collection[str]) -> tuple[Offer, ...]:
