@@ -40,8 +40,9 @@ def _name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="default: the lab started last")
 
 
-def _seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=_number, metavar="N", help="vary names, addresses and faults (0: as written)")
+def _seed(parser: argparse.ArgumentParser, default: str = "") -> None:
+    words = f"vary names, addresses and faults (0: as written{default})"
+    parser.add_argument("--seed", type=_number, metavar="N", help=words)
 
 
 def _number(text: str) -> int:
@@ -52,7 +53,7 @@ def _number(text: str) -> int:
 
 def _start_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a lab of the list, or the path of a folder")
-    _seed(parser)
+    _seed(parser, "; default: as it was begun")
     parser.add_argument("--assist", action="store_true", help="a learner's shell: menu, colours, status line")
 
 

@@ -186,7 +186,8 @@ class Desk:
         if any(not finding["ok"] for finding in self.progress["keep"]):
             return f"{head} | something has changed that should stay: fortish lab check tells what"
         if done == len(rows):
-            return f"{head} | all tasks are done; {'Ctrl-D' if self.stage.lab.world.login else 'exit'} leaves"
+            by_exit = not self.stage.lab.world.login and not self.stage.session.place  # elsewhere exit is refused
+            return f"{head} | all tasks are done; {'exit' if by_exit else 'Ctrl-D'} leaves"
         left = next(row for row in rows if not row["done"])
         return f"{head} | {left['id']}: {' '.join(left['text'].split())}"
 

@@ -88,6 +88,15 @@ def test_a_task_is_told_below_the_prompt_with_the_reason_and_kept(tmp_path: Path
     assert progress["finished"] is not None
 
 
+def test_the_way_out_is_one_that_works_where_one_stands(tmp_path: Path) -> None:
+    check = "kind = 'screen'\nmatches = '^Serial-Number'\ntext = 'it was seen'"
+    lines = (typed("get system status"), 0.5, typed("config system console"), 0.5, "\x04")
+    screen, said = sit(lab(tmp_path, check=check), tmp_path / "home", *lines)
+    assert "all tasks are done; exit leaves" in screen
+    assert "all tasks are done; Ctrl-D leaves" in screen
+    assert "all 1 tasks are done" in said
+
+
 def test_nothing_of_the_lab_is_printed_between_the_boxs_own_lines(tmp_path: Path) -> None:
     sit(
         lab(tmp_path),
