@@ -23,6 +23,7 @@ from fortish.est.authorities import EnrollFault, authority_changes, box_time, ta
 from fortish.est.choice import choose, held
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext
+from fortish.est.filling import known_of
 from fortish.est.trace import EstLine, trace
 from fortish.est.trust import anchor
 from fortish.est.wanted import Wanted, wanted_of
@@ -68,7 +69,7 @@ def est_simple_enroll(
         raise failed(fault, key) from None
     try:
         attributes = yield from operations.csrattrs(connection)
-        wanted = yield from _template(context, attributes)
+        wanted = yield from _wanted(box, context, attributes)
     except (LinkLost, PeerFault) as fault:
         yield trace(EstLine.NO_ATTRS, code=-1)
         raise failed(fault, key) from None
@@ -110,10 +111,10 @@ def ended(line: EstLine, code: int) -> Ended:
     yield trace(EstLine.CLEAR)
 
 
-def _template(context: EstContext, attributes: list[CsrAttr]) -> Generator[Step, Any, Wanted]:
-    """What the request will ask for: the administrator's words, and where there are none the server's template."""
+def _wanted(box: Box, context: EstContext, attributes: list[CsrAttr]) -> Generator[Step, Any, Wanted]:
+    """What the request will ask for: the administrator's words, and where there are none the server's."""
     try:
-        wanted, notes = wanted_of(context, attributes)
+        wanted, notes = wanted_of(context, attributes, known_of(box, context))
     except PkiFault as fault:
         yield trace(EstLine.BAD_CSRATTRS, reason=fault.reason)
         raise PeerFault(f"csrattrs: {fault.reason}") from None
@@ -133,7 +134,14 @@ def _post_new(
 
     def made(challenge: str | None, linking: str | None) -> x509.CertificateSigningRequest:
         return requests.new_request(
-            key, wanted.subject, wanted.san, challenge, linking=linking, extensions=wanted.extensions
+            key,
+            wanted.subject,
+            wanted.san,
+            challenge,
+            linking=linking,
+            extensions=wanted.extensions,
+            attributes=wanted.attributes,
+            digest=wanted.digest,
         )
 
     body = bodies(context, made)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fortish.cmdb.store import GLOBAL
 from fortish.errors import Deferred, PeerFault
 from fortish.est import multipart, wire
+from fortish.est.asked import linking_of
 from fortish.est.connection import Body, Connection
 from fortish.est.context import EstContext
 from fortish.est.trace import EstLine, dump, late, trace
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
 
 Certificates = Generator[Step, Any, "list[x509.Certificate]"]
 
-# The attributes that carry the TLS session's name in a request. Sorted by OID.
-LINKING = {
-    "1.2.840.113549.1.9.16.2.58": "estIdentityLinking",  # RFC 7894 section 3.3
-    "1.2.840.113549.1.9.7": "challengePassword",  # RFC 7030 section 3.5
-}
 LATER = frozenset({202, 429, 503})  # statuses that mean "come back", where Retry-After says when
 NONE_AVAILABLE = frozenset({204, 404, 501})  # csrattrs: the server has none, or does not do them (RFC 7030 4.5.2)
 
@@ -46,8 +42,8 @@ def cacerts(connection: Connection) -> Certificates:
 def csrattrs(connection: Connection) -> Generator[Step, Any, list[attributes.CsrAttr]]:
     """The CSR attributes (RFC 7030 section 4.5), shown as the guide's trace has it.
 
-    A server that has none is no failure. Of key and hash the administrator has decided; that a request must be bound to
-    the TLS session is obeyed (`context.linking`). Raises `LinkLost`, `PeerFault`.
+    A server that has none is no failure. What they mean for a request is decided where one is made; that it must be
+    bound to the TLS session is noted at once (`context.linking`). Raises `LinkLost`, `PeerFault`.
     """
     yield trace(EstLine.GET_CSR_ATTRS)
     response = yield from connection.get("csrattrs")
@@ -70,9 +66,9 @@ def csrattrs(connection: Connection) -> Generator[Step, Any, list[attributes.Csr
 
 def _linking(context: EstContext, found: list[attributes.CsrAttr]) -> Generator[Step, Any, None]:
     """Whether the server asks for proof of possession to be linked to the TLS session (RFC 7030 section 3.5)."""
-    asked = {LINKING[attribute.oid] for attribute in found if attribute.oid in LINKING}
+    asked = linking_of(found)
     if asked:
-        context.need_pop, context.linking = True, frozenset(asked)
+        context.need_pop, context.linking = True, asked
         yield trace(EstLine.NEED_POP, names=" and ".join(sorted(asked)))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from fortish.est import wire
+from fortish.est.asked import linking_of
 from fortish.est.authorities import box_time
-from fortish.est.operations import LINKING
 from fortish.est.verdicts import Check, Failed, Said, Skipped, Walk, typed
 from fortish.pki import chains, csrattrs, names, pkcs7
 from fortish.steps import Step
@@ -110,8 +110,8 @@ def _csrattrs_type(going: Walk) -> Said:
 
 def _linking(going: Walk) -> Said:
     yield from ()
-    asked = {LINKING[a.oid] for a in going.attributes if a.oid in LINKING}
-    going.context.need_pop, going.context.linking = bool(asked), frozenset(asked)
+    asked = linking_of(going.attributes)
+    going.context.need_pop, going.context.linking = bool(asked), asked
     return f"note: asked for: {' and '.join(sorted(asked))}" if asked else "note: not asked for"
 
 

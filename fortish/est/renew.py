@@ -5,13 +5,14 @@ A failure leaves the certificate as it is; what the administrator has changed me
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
 
 from fortish.box import LOCAL, Box
 from fortish.cmdb.store import GLOBAL, Entry, Put
 from fortish.errors import Deferred, LinkLost, PeerFault
 from fortish.est import operations
+from fortish.est.asked import signing
 from fortish.est.auth import set_auth
 from fortish.est.authorities import EnrollFault, authority_changes
 from fortish.est.choice import choose_renewed
@@ -23,7 +24,12 @@ from fortish.est.trust import anchor, proxy_of, trust_of
 from fortish.messages import Text
 from fortish.pki import keys, pem, requests
 from fortish.pki.faults import PkiFault
-from fortish.steps import Step, compute
+from fortish.steps import Link, Step, compute
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from fortish.pki.csrattrs import CsrAttr
 
 
 def est_simple_reenroll(box: Box, name: str, scope: str = GLOBAL, key: keys.PrivateKey | None = None) -> Ended:
@@ -39,14 +45,14 @@ def est_simple_reenroll(box: Box, name: str, scope: str = GLOBAL, key: keys.Priv
     # HTTP user where there is one.
     connection = yield from set_auth(box, context, http=context.srp is not None)
     try:
-        yield from operations.csrattrs(connection)
+        attributes = yield from operations.csrattrs(connection)
     except (LinkLost, PeerFault) as fault:
         yield trace(EstLine.REENROLL_ATTRS, code=-1)
         raise failed(fault, key) from None
     yield operations.shown_context(connection)
     yield trace(EstLine.SIMPLE_REENROLL)
     try:
-        yield from _renew(box, connection, values, key)
+        yield from _renew(box, connection, values, attributes, key)
     except (LinkLost, PeerFault, EnrollFault) as fault:
         yield from ended(EstLine.REENROLL_RET, -1)
         raise failed(fault, key) if not isinstance(fault, Waiting) else fault from None
@@ -72,19 +78,15 @@ def _reconstructed(box: Box, name: str, scope: str) -> Generator[Step, Any, tupl
     return context, values
 
 
-def _renew(box: Box, connection: Connection, values: dict[str, Any], kept: keys.PrivateKey | None) -> Ended:
+def _renew(
+    box: Box,
+    connection: Connection,
+    values: dict[str, Any],
+    attributes: list[CsrAttr],
+    kept: keys.PrivateKey | None,
+) -> Ended:
     context = connection.context
-    try:
-        current = pem.certificate(values["certificate"])
-        key = yield from _next_key(values, kept)
-        requests.renewal_request(current, key)  # whether one can be made
-    except PkiFault as fault:
-        yield trace(EstLine.CSR_FAILED, name=context.name, reason=fault.reason)
-        raise EnrollFault(f"no request could be made: {fault.reason}") from None
-    yield trace(EstLine.CSR_FROM_CERT, name=context.name)
-    body = bodies(
-        context, lambda challenge, linking: requests.renewal_request(current, key, challenge, linking=linking)
-    )
+    key, body = yield from _request(context, values, attributes, kept)
     if not context.need_pop:
         yield trace(EstLine.POSTED, body=body(None))
     try:
@@ -109,6 +111,28 @@ def _renew(box: Box, connection: Connection, values: dict[str, Any], kept: keys.
     put = Put(context.scope, LOCAL, context.name, Entry({**entry.values, **renewed}))
     yield from save(box, context.name, [*authority_changes(box, context, authorities), put])
     anchor(box, context, connection.link)
+
+
+def _request(
+    context: EstContext, values: dict[str, Any], attributes: list[CsrAttr], kept: keys.PrivateKey | None
+) -> Generator[Step, Any, tuple[keys.PrivateKey, Callable[[Link | None], str]]]:
+    """The key to certify, and what makes the request for a link. Raises `EnrollFault`."""
+    try:
+        current = pem.certificate(values["certificate"])
+        key = yield from _next_key(values, kept)
+        requests.renewal_request(current, key)  # whether one can be made
+    except PkiFault as fault:
+        yield trace(EstLine.CSR_FAILED, name=context.name, reason=fault.reason)
+        raise EnrollFault(f"no request could be made: {fault.reason}") from None
+    digest, notes = signing(attributes, keys.kind_of(key))
+    for line, fields in notes:
+        yield trace(line, **fields)
+    yield trace(EstLine.CSR_FROM_CERT, name=context.name)
+
+    def made(challenge: str | None, linking: str | None) -> x509.CertificateSigningRequest:
+        return requests.renewal_request(current, key, challenge, linking=linking, digest=digest)
+
+    return key, bodies(context, made)
 
 
 def _next_key(values: dict[str, Any], kept: keys.PrivateKey | None) -> Generator[Step, Any, keys.PrivateKey]:

@@ -116,6 +116,12 @@ def subject_name(parts: Sequence[tuple[str, str]]) -> x509.Name:
     return x509.Name([_attribute(field, value) for field, value in parts])
 
 
+def field_oid(field: str) -> str:
+    """The OID of a subject's field as typed, by a name in any case or dotted; '' for one that nobody knows."""
+    dotted = field.strip()
+    return dotted if _DOTTED.fullmatch(dotted) else _FIELDS.get(dotted.lower(), "")
+
+
 def alternative_names(parts: Sequence[tuple[str, str]]) -> x509.SubjectAlternativeName:
     """The subjectAltName (RFC 5280 4.2.1.6) of `parts`: (kind, value), the kind DNS, IP, email or URI in any case.
 
@@ -157,7 +163,7 @@ def plain(text: str, escape: Callable[[int], str] = lambda octet: ".") -> str:
 
 
 def _attribute(field: str, value: str) -> x509.NameAttribute[Any]:
-    dotted = field.strip() if _DOTTED.fullmatch(field.strip()) else _FIELDS.get(field.strip().lower(), "")
+    dotted = field_oid(field)
     if not dotted:
         raise RequestFault(f"unknown field in the subject: {field}")
     if not value:

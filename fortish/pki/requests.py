@@ -7,7 +7,8 @@ the certificate (RFC 7030 section 4.2.2 wants them identical), string types and 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -28,9 +29,13 @@ _CHALLENGE_PASSWORD = der.write_oid("1.2.840.113549.1.9.7")
 _IDENTITY_LINKING = der.write_oid("1.2.840.113549.1.9.16.2.58")
 _SUBJECT_ALT_NAME = der.write_oid("2.5.29.17")
 
-_ECDSA_SHA256 = der.encode(der.SEQUENCE, der.write_oid("1.2.840.10045.4.3.2"))
-_RSA_SHA256 = der.encode(der.SEQUENCE, der.write_oid("1.2.840.113549.1.1.11"), der.encode(der.NULL))
-_DSA_SHA256 = der.encode(der.SEQUENCE, der.write_oid("2.16.840.1.101.3.4.3.2"))
+# By hash, from the shortest; each with the algorithm identifiers that its signatures have.
+_HASHES: Mapping[str, hashes.HashAlgorithm] = MappingProxyType(
+    {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
+)
+_ECDSA = {"sha256": "1.2.840.10045.4.3.2", "sha384": "1.2.840.10045.4.3.3", "sha512": "1.2.840.10045.4.3.4"}
+_RSA = {"sha256": "1.2.840.113549.1.1.11", "sha384": "1.2.840.113549.1.1.12", "sha512": "1.2.840.113549.1.1.13"}
+_DSA = {"sha256": "2.16.840.1.101.3.4.3.2", "sha384": "2.16.840.1.101.3.4.3.3", "sha512": "2.16.840.1.101.3.4.3.4"}
 _ED25519 = der.encode(der.SEQUENCE, der.write_oid("1.3.101.112"))
 _ED448 = der.encode(der.SEQUENCE, der.write_oid("1.3.101.113"))
 
@@ -43,11 +48,14 @@ def new_request(
     *,
     linking: str | None = None,
     extensions: Sequence[bytes] = (),
+    attributes: Sequence[bytes] = (),
+    digest: str = "sha256",
 ) -> x509.CertificateSigningRequest:
-    """A request for `subject`, with `san` as its extension, signed with SHA-256 (EdDSA: its own hash).
+    """A request for `subject`, with `san` as its extension, signed with `digest` (EdDSA: its own hash).
 
     `challenge` becomes the challengePassword attribute (RFC 2985 5.4.1), `linking` estIdentityLinking (RFC 7894 3.3);
-    `extensions` are further ones in DER. Raises RequestFault for a text that is empty or longer than 255 characters.
+    `extensions` and `attributes` are further ones in DER; `digest` is sha256, sha384 or sha512. Raises RequestFault for
+    a text that is empty or longer than 255 characters.
     """
     listed = b""
     if san is not None:
@@ -57,11 +65,16 @@ def new_request(
         listed = der.encode(der.SEQUENCE, _SUBJECT_ALT_NAME, flag, value)
     if listed or extensions:
         listed = der.encode(der.SEQUENCE, listed, *extensions)
-    return _signed(key, subject.public_bytes(), _attributes(listed, challenge, linking))
+    return _signed(key, subject.public_bytes(), [*_attributes(listed, challenge, linking), *attributes], digest)
 
 
 def renewal_request(
-    certificate: x509.Certificate, key: PrivateKey, challenge: str | None = None, *, linking: str | None = None
+    certificate: x509.Certificate,
+    key: PrivateKey,
+    challenge: str | None = None,
+    *,
+    linking: str | None = None,
+    digest: str = "sha256",
 ) -> x509.CertificateSigningRequest:
     """A request with the certificate's subject and all its extensions, byte for byte and in its order.
 
@@ -69,7 +82,7 @@ def renewal_request(
     Raises RequestFault as `new_request` does, CertificateUnreadable for a certificate that cannot be taken apart.
     """
     fields = raw_fields(certificate)
-    return _signed(key, fields.subject, _attributes(fields.extensions, challenge, linking))
+    return _signed(key, fields.subject, _attributes(fields.extensions, challenge, linking), digest)
 
 
 def pem_request(request: x509.CertificateSigningRequest) -> str:
@@ -105,10 +118,12 @@ def _directory_string(challenge: str) -> bytes:
     return der.encode(tag, challenge.encode("utf-8", "surrogateescape"))
 
 
-def _signed(key: PrivateKey, subject: bytes, attributes: Sequence[bytes]) -> x509.CertificateSigningRequest:
+def _signed(
+    key: PrivateKey, subject: bytes, attributes: Sequence[bytes], digest: str
+) -> x509.CertificateSigningRequest:
     version = der.encode(der.INTEGER, b"\x00")
     info = der.encode(der.SEQUENCE, version, subject, spki(key), der.encode(der.CONTEXT_0, der.set_of(*attributes)))
-    algorithm, signature = _signature(key, info)
+    algorithm, signature = _signature(key, info, digest)
     request = der.encode(der.SEQUENCE, info, algorithm, der.encode(der.BIT_STRING, b"\x00", signature))
     try:
         return x509.load_der_x509_csr(request)
@@ -116,12 +131,18 @@ def _signed(key: PrivateKey, subject: bytes, attributes: Sequence[bytes]) -> x50
         raise RequestFault(f"no request can be made: {error}") from None
 
 
-def _signature(key: PrivateKey, info: bytes) -> tuple[bytes, bytes]:
+def _signature(key: PrivateKey, info: bytes, digest: str) -> tuple[bytes, bytes]:
+    """The algorithm identifier of a signature, and the signature."""
+    chosen = _HASHES[digest]
     match key:
         case ec.EllipticCurvePrivateKey():
-            return _ECDSA_SHA256, key.sign(info, ec.ECDSA(hashes.SHA256()))
+            return _identifier(_ECDSA[digest]), key.sign(info, ec.ECDSA(chosen))
         case rsa.RSAPrivateKey():
-            return _RSA_SHA256, key.sign(info, padding.PKCS1v15(), hashes.SHA256())
+            return _identifier(_RSA[digest], der.encode(der.NULL)), key.sign(info, padding.PKCS1v15(), chosen)
         case dsa.DSAPrivateKey():
-            return _DSA_SHA256, key.sign(info, hashes.SHA256())
+            return _identifier(_DSA[digest]), key.sign(info, chosen)
     return (_ED448 if isinstance(key, Ed448PrivateKey) else _ED25519), key.sign(info)
+
+
+def _identifier(oid: str, parameters: bytes = b"") -> bytes:
+    return der.encode(der.SEQUENCE, der.write_oid(oid), parameters)

@@ -103,6 +103,8 @@ def test_every_form_leads_to_the_request_that_it_asks_for(form: str) -> None:
     assert (CHALLENGE in attributes, LINKING in attributes) == ("challenge" in bound, "Linking" in bound)
     assert request.subject.rfc4514_string() == ",".join(filter(None, (added, "CN=c")))
     assert request.public_key().curve.name == "secp256r1"  # type: ignore[union-attr]
+    asked = form in ("bare OIDs", "RFC 7030's faulty example")  # for SHA-384, and with no template beside it
+    assert request.signature_hash_algorithm.name == ("sha384" if asked else "sha256")  # type: ignore[union-attr]
     usage = ["2.5.29.15"] if form == "requested extensions" else []  # a template's list does not count
     assert [extension.oid.dotted_string for extension in request.extensions] == ["2.5.29.17", *usage]
 

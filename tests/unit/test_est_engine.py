@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from types import MappingProxyType
@@ -16,11 +15,7 @@ import fortish
 from fortish.box import LOCAL
 from fortish.cmdb.store import GLOBAL
 from fortish.est import wire
-from fortish.est.context import EstContext
 from fortish.est.digest import Digest, challenge
-from fortish.est.wanted import wanted_of
-from fortish.pki import csrattrs, der, template
-from fortish.pki.faults import CsrAttrsFault
 from fortish.responder.faults import Fault
 
 IMPORT = "execute vpn certificate ca import tftp estExampleCA.pem 192.0.2.10"
@@ -194,82 +189,3 @@ def test_a_renewal_waits_too_and_the_certificate_in_use_stays(box: fortish.Appli
     spoil(box)
     box.advance(seconds=300)
     assert not box.runtime.box.pending and box.certificate("n").pem != before
-
-
-# --- templates (RFC 9908) -------------------------------------------------------------------------------------------
-
-
-def seq(*parts: bytes) -> bytes:
-    return der.encode(der.SEQUENCE, *parts)
-
-
-def name(oid: str, value: bytes | None) -> bytes:
-    return der.encode(der.SET, seq(der.write_oid(oid), *([] if value is None else [value])))
-
-
-def extension(oid: str, value: bytes | None, *, critical: bool = False) -> bytes:
-    flag = der.encode(0x01, b"\xff") if critical else b""
-    return seq(der.write_oid(oid), flag, *([] if value is None else [der.encode(der.OCTET_STRING, value)]))
-
-
-def template_attributes(subject: list[bytes], extensions: list[bytes]) -> list[csrattrs.CsrAttr]:
-    attribute = seq(der.write_oid(template.EXTENSION_TEMPLATE), der.encode(der.SET, seq(*extensions)))
-    value = seq(der.encode(der.INTEGER, b"\0"), seq(*subject), der.encode(der.CONTEXT_1, attribute))
-    return csrattrs.read_csrattrs(seq(seq(der.write_oid(template.TEMPLATE), der.encode(der.SET, value))))
-
-
-UTF8_ORG = der.encode(der.UTF8, b"Example")
-CLIENT_AUTH = seq(der.write_oid("1.3.6.1.5.5.7.3.2"))
-
-
-def test_a_template_fills_in_what_the_administrator_did_not_say() -> None:
-    asked = template_attributes(
-        [name("2.5.4.3", None), name("2.5.4.10", UTF8_ORG), name("2.5.4.5", None)],
-        [extension("2.5.29.37", CLIENT_AUTH, critical=True), extension("2.5.29.17", None)],
-    )
-    context = EstContext("box1", "https://a.example", "a.example", 443)
-    wanted, notes = wanted_of(context, asked)
-    assert wanted.subject.rfc4514_string() == "O=Example,CN=box1"
-    assert len(wanted.extensions) == 1
-    lines = [line.line(**fields) for line, fields in notes]
-    assert any("adds CN=box1" in line for line in lines) and any(
-        "serialNumber, which is left out" in line for line in lines
-    )
-
-
-def test_the_administrators_words_come_before_the_templates() -> None:
-    asked = template_attributes([name("2.5.4.3", None), name("2.5.4.10", UTF8_ORG)], [])
-    context = EstContext("box1", "https://a.example", "a.example", 443, subject="CN=mine,O=Ours")
-    wanted, notes = wanted_of(context, asked)
-    assert wanted.subject.rfc4514_string() == "O=Ours,CN=mine" and not notes
-
-
-def test_a_list_without_a_template_changes_nothing_and_rfc_7030s_faulty_example_is_passed_over() -> None:
-    example = base64.b64decode(
-        "MEEGCSqGSIb3DQEJBzASBgcqhkjOPQIBMQcGBSuBBAAiMBYGCSqGSIb3DQEJDjEJBgcrBgEBAQEWBggqhkjOPQQDAw=="
-    )
-    context = EstContext("box1", "https://a.example", "a.example", 443)
-    wanted, notes = wanted_of(context, csrattrs.read_csrattrs(example))
-    assert wanted.subject.rfc4514_string() == "CN=box1" and wanted.extensions == () and not notes
-
-
-@given(st.integers(0, 90), st.integers(0, 255), st.booleans())
-def test_a_broken_template_is_a_fault_of_its_own_kind(at: int, octet: int, cut: bool) -> None:
-    whole = template_attributes(
-        [name("2.5.4.3", None), name("2.5.4.10", UTF8_ORG)], [extension("2.5.29.37", CLIENT_AUTH, critical=True)]
-    )[0].values[0]
-    value = whole[:at] if cut else whole[:at] + bytes((octet,)) + whole[at + 1 :]
-    context = EstContext("box1", "https://a.example", "a.example", 443)
-    try:
-        wanted_of(context, [csrattrs.CsrAttr(template.TEMPLATE, (value,))])
-    except CsrAttrsFault:
-        pass
-
-
-@given(st.binary(max_size=200))
-def test_no_template_raises_anything_but_its_own_fault(value: bytes) -> None:
-    try:
-        found = template.template_of([csrattrs.CsrAttr(template.TEMPLATE, (value,))])
-        assert found is not None
-    except CsrAttrsFault:
-        pass
