@@ -7,6 +7,7 @@ typed while a quote is open. `^C` alone is the key. `...` alone stands for any l
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -16,6 +17,13 @@ PROMPT = re.compile(r"^((?:[\w.~-]+ )?(?:\([^()]*\) )?[#$])(?: (.*))?$")
 HOSTED = re.compile(r"^(?:[\w.~-]+ (?:\([^()]*\) )?|\([^()]+\) )[#$] ")
 ANSWER = re.compile(r"^(.*\(y/n\)) ?([yn])$")
 LOGIN = re.compile(r"^[\w.~-]+ login: (\S+)$")
+SCRIPTED = frozenset({
+    "config", "edit", "set", "unset", "next", "end", "get", "show", "execute", "diagnose", "delete", "append",
+})  # fmt: skip
+TYPED = (
+    *sorted(SCRIPTED), "abort", "alias", "clone", "exit", "move", "purge", "quit", "rename", "select", "sudo", "tree",
+    "unselect",
+)  # fmt: skip
 INTERRUPT = "^C"
 ANY = "..."
 
@@ -37,38 +45,80 @@ class Turn:
 
 
 def is_screen(text: str) -> bool:
-    """Whether a text is a screen copy and not a script.
+    """Whether a text is a screen copy and not a script: what most of its lines look like.
 
-    One hosted prompt is enough. A text with bare `# ` lines alone is one if no line without a prompt is a verb of a
-    script: otherwise those are comments.
+    What stands in quotes is data. A prompt has the host name that most prompts have, and the verbs of a script that
+    stand before the first one are fewer than they are; a script's own verbs are no host names. A text with bare `# `
+    lines alone is one if no line without a prompt is a verb of a script: otherwise those are comments.
     """
-    lines = text.splitlines()
-    if any(HOSTED.match(line) for line in lines):
+    lines = list(_outside_quotes(text.splitlines()))
+    verbs = [place for place, line in enumerate(lines) if _commands(line)]
+    prompts = [place for place, line in enumerate(lines) if HOSTED.match(line) and not _commands(line)]
+    if prompts and not verbs:
         return True
-    bare = any(re.match(r"^# \S", line) and _commands(line[2:]) for line in lines)
-    return bare and not any(_commands(line) for line in lines)
+    hosts = Counter(_host(lines[place]) for place in prompts if _plausible(lines[place]))
+    if hosts:
+        host, count = hosts.most_common(1)[0]
+        first = next(place for place in prompts if _host(lines[place]) == host and _plausible(lines[place]))
+        return count > sum(place < first for place in verbs)
+    return not verbs and any(re.match(r"^# \S", line) and _commands(line[2:]) for line in lines)
+
+
+def _outside_quotes(lines: list[str]) -> Iterator[str]:
+    """The lines that begin outside quotes. A quote that is never closed is none: an apostrophe in what was printed."""
+    place = 0
+    while place < len(lines):
+        yield lines[place]
+        place = _closing(lines, place) + 1
+
+
+def _closing(lines: list[str], place: int) -> int:
+    """The line in which the quotes close that a line opens; the line itself if it opens none, or they never close."""
+    if not any(mark in lines[place] for mark in "\"'\\") or lines[place].startswith("#"):
+        return place
+    still_open = open_quote(lines[place])
+    for later in range(place + 1, len(lines) if still_open in ("'", '"') else 0):
+        still_open = open_quote(lines[later], still_open)
+        if still_open not in ("'", '"'):
+            return later
+    return place
 
 
 def _commands(line: str) -> bool:
-    words = line.split()
-    return bool(words) and words[0] in {
-        "config", "edit", "set", "unset", "next", "end", "get", "show", "execute", "diagnose", "delete", "append",
-    }  # fmt: skip
+    words = line.split(maxsplit=1)
+    return bool(words) and words[0] in SCRIPTED
+
+
+def _host(line: str) -> str:
+    """The host name of a prompt; '' where it shows none."""
+    return "" if line[:1] in "(#$" else line.split(" ", 1)[0]
+
+
+def _plausible(line: str) -> bool:
+    """Whether what a line has behind its prompt may have been typed there: nothing, a verb, or a question."""
+    found = PROMPT.match(line)
+    words = (found.group(2) or "").split() if found else []
+    return not words or words[0].startswith("?") or any(len(words[0]) > 1 and v.startswith(words[0]) for v in TYPED)
 
 
 def turns(text: str) -> Iterator[Turn]:
-    """The turns of a screen copy; what stands before the first prompt is passed over."""
+    """The turns of a screen copy; what stands before the first prompt is passed over.
+
+    A line with another host name is a prompt only if what follows may have been typed: `#` stands in texts, too.
+    """
     turn: Turn | None = None
     still_open: str | None = None
+    hosts: set[str] = set()
     for number, line in enumerate(text.splitlines(), 1):
         if still_open and turn is not None and line.startswith(">"):
             turn.typed.append(line[1:].removeprefix(" "))
             still_open = open_quote(turn.typed[-1], still_open)
             continue
         found = PROMPT.match(line)
-        if found:
+        if found and (not hosts or _host(line) in hosts or _plausible(line)):
             if turn is not None:
                 yield turn
+            hosts.add(_host(line))
             typed = found.group(2) or ""
             turn = Turn(number, found.group(1), [typed])
             still_open = open_quote(typed)

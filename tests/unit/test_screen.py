@@ -20,6 +20,10 @@ from fortish.replay import typed_lines
         "# execute ping x\nPING x (1.2.3.4): 56 data bytes\n",
         "# config system global\n(global) # end\n",
         "FortiProxy-VM64 # \n",
+        "FGT # emd\nUnknown action 0\n",
+        "FGT # show\nconfig system global\n    set hostname a\nend\n",
+        "    next\nend\n\nFGT # config system dns\n\nFGT (dns) # set primary 1.1.1.1\n\nFGT (dns) # end\n",
+        "The box's banner\nFGT # get system status\n",
     ],
 )
 def test_a_text_with_prompts_is_a_screen_copy(text: str) -> None:
@@ -35,6 +39,11 @@ def test_a_text_with_prompts_is_a_screen_copy(text: str) -> None:
         "# config system global\nconfig system global\nend\n",
         "#config-version=FPX-7.6.0:opmode=0\nconfig system global\nend\n",
         "# only a comment\n",
+        "config system global\nset hostname X\nend # of global\nconfig system dns\nset primary 1.1.1.1\nend\n",
+        "config system alias\nedit a\nset command 'get\nfoo $ bar\nFGT # show\n'\nend\n",
+        "config system global\nset hostname X\nfoo $ bar\nend\n",
+        "config system global\nset alias X\nFGT # show\nend\n",
+        "end # nothing but verbs\n",
     ],
 )
 def test_a_script_with_comments_is_no_screen_copy(text: str) -> None:
@@ -76,6 +85,11 @@ def test_turns_hold_what_was_typed_and_what_came_after() -> None:
     assert turns[4].interrupt == 2 and turns[4].expected == ["one", "two", "^C", "three"]
     assert turns[5].answers == ["y"]
     assert turns[6].typed == [""]
+
+
+def test_a_line_with_a_number_sign_in_what_was_printed_is_no_prompt() -> None:
+    text = 'FGT # show\n set command "get\nfoo $ bar\n"\nFGT # config system global\nLAB (global) # end\n'
+    assert [turn.typed for turn in screen.turns(text)] == [["show"], ["config system global"], ["end"]]
 
 
 def test_a_turn_knows_who_logged_in_after_it() -> None:
