@@ -166,7 +166,14 @@ _NARROW = """
   .diagram summary { grid-template-columns: var(--no) minmax(0, 1fr); }
   .note { display: none; }
   .opened { margin-left: 0; padding-left: .75rem; }
-  th + th, td + td { white-space: normal; }
+  dl { display: grid; grid-template-columns: 1fr 1fr; gap: .5rem 1rem; }
+  thead { display: none; }
+  table, tbody, tr, td { display: block; }
+  tr { padding: .5rem 0; border-bottom: 1px solid var(--rule); }
+  td { padding: 0; border: 0; }
+  td + td { display: inline-block; margin: .25rem 0 0 1.5rem; font-size: .8125rem; }
+  td + td::before { content: attr(data-name) " "; color: var(--quiet); }
+  .open td:nth-child(2)::before { content: none; }
 }
 """
 

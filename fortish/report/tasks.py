@@ -12,6 +12,7 @@ from fortish.report.turns import Row, moment
 # `text`; `done`; `worked`: seconds somebody had worked when it was reached; `hints`: how many were taken, of `of`;
 # `why` it worked; `missing`: what does not hold yet.
 Task = Mapping[str, Any]
+COLUMNS = ("Done after", "Hints")
 LONGEST = 1800.0  # seconds without a row that still count as work: who is away for longer does something else
 
 
@@ -30,17 +31,18 @@ def worked(rows: Iterable[Row], until: float | None = None) -> float:
 
 def tasks_table(tasks: Sequence[Task], broken: Sequence[str] = ()) -> str:
     """The table, and what has changed that should have stayed."""
-    head = '<tr><th scope="col">Task</th><th scope="col">Done after</th><th scope="col">Hints</th></tr>'
-    table = f"<table>\n<thead>{head}</thead>\n<tbody>\n{''.join(map(_row, tasks))}</tbody>\n</table>\n"
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Task", *COLUMNS))
+    table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(map(_row, tasks))}</tbody>\n</table>\n"
     return table + "".join(f'<p class="bad-text">Should be as it was: {safe(text)}</p>\n' for text in broken)
 
 
 def _row(task: Task) -> str:
     told = "".join(f"<p>{safe(text)}</p>" for text in _told(task))
-    when = moments(task["worked"]) if task["done"] and task["worked"] is not None else "" if task["done"] else "open"
+    when = "not yet" if not task["done"] else "" if task["worked"] is None else moments(task["worked"])
     hints = f"{task['hints']} of {task['of']}" if task.get("of") else str(task["hints"])
     kind = "done" if task["done"] else "open"
-    return f'<tr class="{kind}"><td>{safe(task["text"])}{told}</td><td>{when}</td><td>{hints}</td></tr>\n'
+    cells = "".join(f'<td data-name="{name}">{cell}</td>' for name, cell in zip(COLUMNS, (when, hints), strict=True))
+    return f'<tr class="{kind}"><td>{safe(task["text"])}{told}</td>{cells}</tr>\n'
 
 
 def _told(task: Task) -> Iterator[str]:

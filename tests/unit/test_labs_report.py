@@ -109,4 +109,6 @@ def test_the_page_of_a_lab_is_legible_on_a_phone(home: Path, tmp_path: Path, bro
     assert browser.evaluate("document.documentElement.scrollWidth") == 360
     head = browser.evaluate("document.querySelector('nav').getBoundingClientRect().height")
     assert head < 50  # one row, which stays on the screen
+    lines = browser.evaluate("[...document.querySelectorAll('td + td')].map(one => one.getBoundingClientRect().height)")
+    assert max(lines) < 30  # no word is broken there
     assert "Reach it." in browser.evaluate("document.querySelector('table').innerText")
