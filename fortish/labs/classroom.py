@@ -3,37 +3,66 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
+import unicodedata
 import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fortish.boot import read_text
 from fortish.errors import UsageError
 from fortish.labs import progress as kept
-from fortish.labs.progress import LAST, PROGRESS, SEED, Progress
-from fortish.labs.stage import read_json, write
+from fortish.labs.folder import write
+from fortish.labs.progress import SEED, Progress
 
 if TYPE_CHECKING:
+    from rich.console import Console, JustifyMethod, RenderableType
     from rich.table import Table
 
 EVERY = 1.0  # seconds between two looks
+TURN = 5.0  # and how long one page of a class stands that does not fit on the screen
+AROUND = 5  # rows of the screen that are no students: title, head, a rule, caption, where the cursor is
+HEAD = ("student", "lab", "tasks", "each", "at", "seen")
+# From how many columns of the terminal on each is shown; the others always are. `at` is what one works at.
+# fmt: off
+FROM = {"lab": 60, "each": 40, "at": 72, "seen": 50}
+LEGEND = "x done, h hint taken, . open; Ctrl-C ends"
+STYLES = {"x": "green", "h": "yellow", ".": "dim"}
+# fmt: on
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+NAME = re.compile(r"\w(?:[\w.,@'’() -]{0,62}[\w.)])?")
+# Names of devices where Windows has no files.
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """One of a class, and where what they do is kept."""
+
+    name: str
+    home: Path
 
 
 def students(path: Path) -> list[str]:
-    """The names in a list, one a line; `#` begins a comment. Raises `UsageError`."""
-    names = [line.partition("#")[0].strip() for line in read_text(path).splitlines()]
-    names = [name for name in names if name]
-    for name in names:
-        if not re.fullmatch(r"\w[\w.@ -]{0,63}", name):
-            raise UsageError(
-                f"{path}: {name!r} cannot be a student's name: letters, digits, blanks and . _ @ - make one"
-            )
-    if len({name.casefold() for name in names}) != len(names):
-        raise UsageError(f"{path}: a name is there twice")
+    """The names in a list, one a line; `#` begins a comment. Raises `UsageError` with the line."""
+    names: dict[str, tuple[int, str]] = {}
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        name = " ".join(unicodedata.normalize("NFC", line.partition("#")[0]).split())
+        if not name:
+            continue
+        if not NAME.fullmatch(name) or _DEVICES.fullmatch(name) or name.endswith("."):
+            allowed = "letters, digits, blanks and . , _ @ - ' ( ), at most 64, and no dot at the end"
+            raise UsageError(f"{path}:{number}: {name!r} cannot be a student's name: {allowed}")
+        before, _ = names.setdefault(name.casefold(), (number, name))
+        if before != number:
+            raise UsageError(f"{path}:{number}: {name!r} is there already, in line {before}: tell them apart")
     if not names:
         raise UsageError(f"{path}: there is no name in it")
-    return names
+    return [name for _, name in names.values()]
 
 
 def seed_for(name: str) -> int:
@@ -41,7 +70,7 @@ def seed_for(name: str) -> int:
     return zlib.crc32(name.casefold().encode()) % 9999 + 1
 
 
-def arrange(names: list[str], folder: Path) -> list[tuple[str, Path, int]]:
+def arrange(names: Sequence[str], folder: Path) -> list[Student]:
     """A home for each student, with a seed; what is there already stays. Raises `UsageError`."""
     rows = []
     for name in names:
@@ -52,63 +81,125 @@ def arrange(names: list[str], folder: Path) -> list[tuple[str, Path, int]]:
             raise UsageError(f"{home}: {error.strerror}") from None
         if not (home / SEED).exists():
             write(home / SEED, f"{seed_for(name)}\n")
-        rows.append((name, home, kept.seed_of(home)))
+        kept.seed_of(home)
+        rows.append(Student(name, home))
     return rows
 
 
-def progress_in(home: Path, lab: str | None) -> Progress | None:
-    """How far a student is: in a lab, or in the one started last. None where nothing was started yet."""
-    last = home / LAST
-    if lab is None and last.is_file():
-        lab = Path(last.read_text("utf-8").strip()).name
+def home_of(folder: Path, name: str) -> Path:
+    """The home of a student in a class that was arranged. Raises `UsageError`."""
+    home = folder / unicodedata.normalize("NFC", name)
+    if not (home / SEED).is_file():
+        raise UsageError(f"there is no student {name!r} in {folder}")
+    return home
+
+
+def invitation(class_: Sequence[Student], lab: str | None) -> str:
+    """How a student begins."""
+    command = f"fortish lab start {lab or 'NAME'} --home {shlex.quote(str(class_[0].home))}"
+    count = f"{len(class_)} student{'' if len(class_) == 1 else 's'}"
+    return f"{count}, each with a folder below {class_[0].home.parent}. {class_[0].name} begins with:\n  {command}"
+
+
+# --- the table ------------------------------------------------------------------------------------------------------
+
+
+def row(student: Student, lab: str | None, now: float) -> tuple[str, ...]:
+    """A student in the table: name, lab, how many tasks, a mark for each, what is worked at, how long ago."""
     try:
-        found = None if lab is None else read_json(home / lab / PROGRESS)
+        chosen = lab or kept.last_of(student.home)
+        found = None if chosen is None else kept.read(kept.place_of(student.home, chosen))
     except UsageError:
-        return None
-    return found if isinstance(found, dict) and "tasks" in found else None
-
-
-def row(name: str, found: Progress | None) -> tuple[str, str, str, str, str]:
-    """A student in the table: name, lab, how many tasks, a mark for each, what is being worked at."""
+        return student.name, "-", "", "", "cannot be read", ""
     if found is None:
-        return name, "-", "", "", "not started"
+        return student.name, "-", "", "", "not started", ""
+    return student.name, found["lab"], *_reached(found), _seen(found, now)
+
+
+def _reached(found: Progress) -> tuple[str, str, str]:
     marks = "".join("x" if task["done"] else "h" if task["hints"] else "." for task in found["tasks"])
     done = sum(task["done"] for task in found["tasks"])
     lost = any(not finding["ok"] for finding in found["keep"])
     left = next((task["id"] for task in found["tasks"] if not task["done"]), "done")
-    return (
-        name,
-        found["lab"],
-        f"{done}/{len(found['tasks'])}",
-        marks,
-        f"{left}{' (something is broken)' if lost else ''}",
+    return f"{done}/{len(found['tasks'])}", marks, f"{left}{' (something is broken)' if lost else ''}"
+
+
+def _seen(found: Progress, now: float) -> str:
+    """How long ago something was typed, in one unit."""
+    try:
+        ago = max(1, round(now - datetime.fromisoformat(str(found.get("updated"))).timestamp()))
+    except ValueError:
+        return ""
+    size, unit = next(
+        ((size, unit) for size, unit in ((86400, "d"), (3600, "h"), (60, "min")) if ago >= size), (1, "s")
     )
+    return f"{ago // size} {unit}"
 
 
-def as_text(rows: list[tuple[str, str, str, str, str]]) -> str:
-    """The table where there is no terminal."""
-    head = ("student", "lab", "tasks", "each", "at")
-    widths = [max(len(one[column]) for one in (head, *rows)) for column in range(len(head))]
-    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(one, widths, strict=True)) for one in (head, *rows)]
-    return "\n".join(line.rstrip() for line in lines)
+def as_text(class_: Sequence[Student], lab: str | None) -> str:
+    """The table where there is no terminal: columns, with two blanks between them."""
+    from wcwidth import wcswidth
+
+    now = datetime.now(UTC).timestamp()
+    rows = [HEAD, *(row(student, lab, now) for student in class_)]
+    widths = [max(wcswidth(one[column]) for one in rows) for column in range(len(HEAD))]
+    padded = ("  ".join(map(_padded, one, widths)) for one in rows)
+    return "\n".join(line.rstrip() for line in padded)
 
 
-def watch(homes: list[tuple[str, Path, int]], lab: str | None) -> None:
+def _padded(cell: str, width: int) -> str:
+    from wcwidth import wcswidth
+
+    return cell + " " * (width - wcswidth(cell))
+
+
+def page(class_: Sequence[Student], lab: str | None, columns: int, lines: int, turned: int) -> Table:
+    """What is on a terminal of that size after so many turns of the page."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    room = max(1, lines - AROUND)
+    pages = -(-len(class_) // room)
+    first = turned % pages * room
+    shown = class_[first : first + room]
+    words = [f"{first + 1} to {first + len(shown)} of {len(class_)}"] if pages > 1 else []
+    words += [LEGEND] if columns >= FROM["at"] else []
+    found = Table(
+        title=Text(Path(lab).resolve().name if lab else "the last lab of each", no_wrap=True, overflow="ellipsis"),
+        caption=Text(" | ".join(words), no_wrap=True, overflow="ellipsis"),
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
+    wanted = [name for name in HEAD if columns >= FROM.get(name, 0)]
+    for name in wanted:
+        least = None if name in ("student", "at") else len(name)
+        side: JustifyMethod = "right" if name == "seen" else "left"
+        found.add_column(name, no_wrap=True, overflow="ellipsis", justify=side, min_width=least)
+    now = time.time()
+    for student in shown:
+        cells = dict(zip(HEAD, map(Text, row(student, lab, now)), strict=True))
+        for mark, style in STYLES.items():
+            cells["each"].highlight_words([mark], style)
+        found.add_row(*(cells[name] for name in wanted))
+    return found
+
+
+def watch(class_: Sequence[Student], lab: str | None, console: Console | None = None) -> None:
     """The table on the terminal, until Ctrl-C."""
+    from rich.console import Console
     from rich.live import Live
 
-    def table() -> Table:
-        from rich.table import Table
-        from rich.text import Text
+    console = console or Console()
+    began = time.monotonic()
 
-        page = Table(title=lab or "labs", caption="x done, h hint taken, . open; Ctrl-C ends")
-        for head in ("student", "lab", "tasks", "each", "at"):
-            page.add_column(head)
-        for name, home, _ in homes:
-            page.add_row(*map(Text, row(name, progress_in(home, lab))))
-        return page
+    def now() -> RenderableType:
+        size = console.size
+        return page(class_, lab, size.width, size.height, int((time.monotonic() - began) / TURN))
 
-    with Live(table(), auto_refresh=False) as live:
+    with Live(now(), console=console, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
+            live.refresh()
             time.sleep(EVERY)
-            live.update(table(), refresh=True)
+            live.update(now())

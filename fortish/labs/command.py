@@ -200,22 +200,31 @@ def hint(given: argparse.Namespace) -> int:
 
 def reset(given: argparse.Namespace) -> int:
     """Begin a lab anew."""
-    place, progress = kept.load(kept.home(given.home), given.name)
-    told = kept.reset(place, kept.lab_of(progress))
-    print(f"{place.name}: {'begins anew in its terminal' if told else 'begins anew at the next start'}")
+    home = kept.home(given.home)
+    name = given.name or kept.last_of(home)
+    if name is None:
+        raise UsageError("no lab was started yet")
+    told = kept.reset(home, name)
+    begins = "begins anew in its terminal" if told else "begins anew at the next start"
+    print(f"{kept.place_of(home, name).name}: {begins}")
     return 0
 
 
 def grade(given: argparse.Namespace) -> int:
     """Answers judged."""
     from fortish.labs import grade as grading
-    from fortish.labs.stage import write
+    from fortish.labs.classroom import home_of
+    from fortish.labs.folder import write
 
     grades = []
     for answer in given.answers:
-        seed = given.seed or 0
-        if given.class_ is not None and given.seed is None:
-            seed = kept.seed_of(given.class_ / answer.stem)
+        try:
+            seed = given.seed or 0
+            if given.class_ is not None and given.seed is None:
+                seed = kept.seed_of(home_of(given.class_, answer.stem))
+        except UsageError as error:
+            grades.append(grading.unusable(answer, str(error)))
+            continue
         grades.append(asyncio.run(grading.grade(course.find(given.name, seed), answer)))
     lab = course.find(given.name)
     for file, form in ((given.json, grading.as_json), (given.junit, grading.as_junit), (given.csv, grading.as_csv)):
@@ -265,13 +274,19 @@ def class_(given: argparse.Namespace) -> int:
     """A class on one machine."""
     from fortish.labs import classroom
 
-    homes = classroom.arrange(classroom.students(given.list), given.dir)
+    class_ = classroom.arrange(classroom.students(given.list), given.dir)
+    if given.lab is not None:
+        course.folder_of(given.lab)
     if sys.stdout.isatty() and not given.once:
-        for _, home, _ in homes:
-            print(f"fortish lab start {given.lab or 'NAME'} --home '{home}'")
-        classroom.watch(homes, given.lab)
-    rows = [classroom.row(name, classroom.progress_in(home, given.lab)) for name, home, _ in homes]
-    print(classroom.as_text(rows))
+        try:
+            classroom.watch(class_, given.lab)
+        except KeyboardInterrupt:  # what was reached stays on the screen
+            print(classroom.as_text(class_, given.lab))
+            print(f"\n{classroom.invitation(class_, given.lab)}")
+            raise
+    print(classroom.as_text(class_, given.lab))
+    if not any(kept.last_of(student.home) for student in class_):
+        print(f"\n{classroom.invitation(class_, given.lab)}", file=sys.stderr)
     return 0
 
 

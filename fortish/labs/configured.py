@@ -137,7 +137,9 @@ def place(given: Given) -> str:
 
 def unchanged(scene: Scene, given: Given) -> Finding:
     """A table, or one entry, as it was shown when the lab began."""
-    before, now = list(scene.start.shown.get(place(given), ())), rendered(scene.box, given)
+    if place(given) not in scene.start.shown:  # the lab was changed since it was started
+        return Finding(True, f"{_named(given)} is as at the beginning", "it was not looked at then")
+    before, now = list(scene.start.shown[place(given)]), rendered(scene.box, given)
     gone = [line.strip() for line in before if line not in now]
     new = [line.strip() for line in now if line not in before]
     actual = "as at the beginning" if before == now else f"{len(gone)} lines are gone, {len(new)} are new"

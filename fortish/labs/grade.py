@@ -5,10 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
+
+from wcwidth import wcswidth
 
 from fortish.boot import read_text
 from fortish.errors import UsageError
@@ -17,6 +22,8 @@ from fortish.labs.lab import Lab
 from fortish.labs.play import play
 from fortish.replay import typed_lines
 
+PATIENCE = 30.0  # seconds of real time for an answer
+_NO_XML = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 ALL_DONE, SOME_FAILED, UNUSABLE = 0, 1, 2
 
 
@@ -30,6 +37,7 @@ class Grade:
     broken: list[tuple[int, Finding]] = field(default_factory=list)
     failed: int = 0
     unusable: str = ""
+    took: float = 0.0  # seconds of real time
 
     def done(self, task: str) -> bool:
         """Whether a task is fulfilled."""
@@ -43,18 +51,30 @@ class Grade:
 
 async def grade(lab: Lab, answer: Path) -> Grade:
     """One answer, a script or a screen copy."""
-    found = Grade(answer.stem, lab.seed)
+    found, began = Grade(_student(answer), lab.seed), time.monotonic()
     try:
         text = read_text(answer)
         if "\0" in text:
             raise UsageError(f"{answer}: not a text")
-        played = (await play(lab, typed_lines(text), file=str(answer)))[-1]
+        played = (await play(lab, typed_lines(text), file=str(answer), patience=PATIENCE))[-1]
     except UsageError as error:
         found.unusable = str(error)
         return found
+    finally:
+        found.took = time.monotonic() - began
     found.tasks, found.failed = played.tasks, len(played.failures)
     found.broken = list(played.broken.values())
     return found
+
+
+def unusable(answer: Path, reason: str) -> Grade:
+    """An answer that cannot be judged."""
+    return Grade(_student(answer), 0, unusable=reason)
+
+
+def _student(answer: Path) -> str:
+    """Whose answer it is: its file's name, whatever bytes that is made of."""
+    return os.fsencode(answer.stem).decode("utf-8", "replace")
 
 
 def status(grades: Sequence[Grade]) -> int:
@@ -70,17 +90,24 @@ def status(grades: Sequence[Grade]) -> int:
 def as_text(lab: Lab, grades: Sequence[Grade]) -> str:
     """The table on the screen: a line for each answer, then what is missing."""
     names = [task.id for task in lab.tasks]
-    wide = max([7, *(len(one.student) for one in grades)])
+    students = [_shown(one.student) for one in grades]
+    wide = max([7, *map(wcswidth, students)])
     rows = [f"{'student':<{wide}}  {'  '.join(names)}  kept"]
-    for one in grades:
+    for student, one in zip(students, grades, strict=True):
+        head = student + " " * (wide - wcswidth(student))
         if one.unusable:
-            rows.append(f"{one.student:<{wide}}  {one.unusable}")
+            rows.append(f"{head}  {_shown(one.unusable)}")
             continue
         marks = "  ".join(f"{'yes' if one.done(name) else '-':<{len(name)}}" for name in names)
-        rows.append(f"{one.student:<{wide}}  {marks}  {'yes' if not one.broken else '-'}")
-    for one in grades:
-        rows += [f"{one.student}: {message}" for message in missing(one)]
+        rows.append(f"{head}  {marks}  {'yes' if not one.broken else '-'}")
+    for student, one in zip(students, grades, strict=True):
+        rows += [f"{student}: {_shown(message)}" for message in missing(one)]
     return "\n".join(rows)
+
+
+def _shown(text: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 def missing(one: Grade) -> list[str]:
@@ -117,27 +144,32 @@ def as_junit(lab: Lab, grades: Sequence[Grade]) -> str:
     """JUnit XML: a suite for each answer, a case for each task and one for what must stay."""
     root = ElementTree.Element("testsuites", name=lab.name)
     for one in grades:
-        suite = ElementTree.SubElement(root, "testsuite", name=one.student)
         cases = {name: [str(finding) for finding in found if not finding.ok] for name, found in one.tasks.items()}
         cases["kept"] = [f"since line {line}: {finding}" for line, finding in one.broken]
         if one.unusable:
-            cases = {}
-            case = ElementTree.SubElement(suite, "testcase", classname=lab.name, name="answer")
-            ElementTree.SubElement(case, "error", message=_clean(one.unusable))
+            cases = {"answer": [one.unusable]}
+        wrong = str(sum(map(bool, cases.values())))
+        suite = ElementTree.SubElement(
+            root, "testsuite", name=_clean(one.student), tests=str(len(cases)), failures="0" if one.unusable else wrong,
+            errors=wrong if one.unusable else "0", skipped="0", time=f"{one.took:.3f}",
+        )  # fmt: skip
+        kind = "error" if one.unusable else "failure"
         for name, faults in cases.items():
-            case = ElementTree.SubElement(suite, "testcase", classname=lab.name, name=name)
+            case = ElementTree.SubElement(suite, "testcase", classname=f"{lab.name}.{_clean(one.student)}", name=name,
+                                          time="0")  # fmt: skip
             if faults:
-                ElementTree.SubElement(case, "failure", message=_clean(faults[0])).text = _clean("\n".join(faults))
-        suite.set("tests", str(len(cases) or 1))
-        suite.set("failures", str(sum(map(bool, cases.values()))))
-        suite.set("errors", str(int(bool(one.unusable))))
+                told = ElementTree.SubElement(
+                    case, kind, message=_clean(faults[0]), type="unusable" if one.unusable else "open"
+                )
+                told.text = _clean("\n".join(faults))
     ElementTree.indent(root)
-    return ElementTree.tostring(root, "unicode", xml_declaration=True) + "\n"
+    text: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
+    return f"{text.decode()}\n"
 
 
 def _clean(text: str) -> str:
-    """Without what XML cannot hold."""
-    return "".join(one if one >= " " or one in "\t\n" else "?" for one in text)
+    """Without what XML 1.0 cannot hold (section 2.2)."""
+    return _NO_XML.sub("?", text)
 
 
 def as_csv(lab: Lab, grades: Sequence[Grade]) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from fortish.errors import UsageError
 from fortish.labs.finding import Finding
 from fortish.labs.lab import Lab
 from fortish.labs.stage import Stage, prepare, turn
@@ -26,17 +30,23 @@ class Played:
         return [name for name, findings in self.tasks.items() if all(finding.ok for finding in findings)]
 
 
-async def play(lab: Lab, *steps: Sequence[Typed], file: str = "-") -> list[Played]:
-    """Play lines from a lab's start; what stands at the start and after each step. Raises `UsageError`."""
+async def play(lab: Lab, *steps: Sequence[Typed], file: str = "-", patience: float | None = None) -> list[Played]:
+    """Play lines from a lab's start; what stands at the start and after each step. Raises `UsageError`.
+
+    So also after so many seconds of real time (`patience`): lines may wait, or print, for ever.
+    """
     with TemporaryDirectory(prefix="fortish-lab-") as folder:
         stage = await prepare(lab, Path(folder), live=False)
         try:
-            return await _steps(stage, steps, file)
+            async with asyncio.timeout(patience):
+                return await _steps(stage, steps, file, inf if patience is None else time.monotonic() + patience)
+        except TimeoutError:
+            raise UsageError(f"it was not at its end after {patience:g} seconds") from None
         finally:
             await stage.runtime.close()
 
 
-async def _steps(stage: Stage, steps: Sequence[Sequence[Typed]], file: str) -> list[Played]:
+async def _steps(stage: Stage, steps: Sequence[Sequence[Typed]], file: str, end: float) -> list[Played]:
     broken: dict[int, tuple[int, Finding]] = {}
     seen = -1
 
@@ -51,6 +61,8 @@ async def _steps(stage: Stage, steps: Sequence[Sequence[Typed]], file: str) -> l
                     broken.setdefault(place, (line, finding))
 
     def show(text: str) -> None:
+        if time.monotonic() > end:  # who prints without a pause lets no timer run
+            raise TimeoutError
         stage.screen.extend(text.removesuffix("\n").split("\n"))
 
     look(0)

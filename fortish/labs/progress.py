@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fortish.boot import read_text
 from fortish.errors import UsageError
+from fortish.labs import seat
 from fortish.labs.finding import Finding
-from fortish.labs.lab import Lab, Task, read
-from fortish.labs.stage import STATE, read_json, write
+from fortish.labs.folder import BEGINNING, HINTS, PROGRESS, RESET, SESSION, clear, read_json, write
+from fortish.labs.lab import Lab, Task
+from fortish.labs.lab import read as read_lab
 
-PROGRESS, HINTS, SESSION, RESET = "progress.json", "hints.json", "session.jsonl", "reset"
 LAST, SEED = "last", "seed"  # in the home: the lab started last; the seed of every lab there
 HOME = "FORTISH_LABS"
 Progress = dict[str, Any]
@@ -26,7 +28,7 @@ Progress = dict[str, Any]
 
 def home(given: Path | None) -> Path:
     """Where progress is kept: as told, or $FORTISH_LABS, or below $XDG_STATE_HOME."""
-    if given is not None or HOME in os.environ:
+    if given is not None or os.environ.get(HOME):
         return given or Path(os.environ[HOME])
     root = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
     return Path(root, "fortish", "labs")
@@ -35,17 +37,26 @@ def home(given: Path | None) -> Path:
 def seed_of(home_: Path) -> int:
     """The seed of a home; 0 without one. Raises `UsageError`."""
     found = read_json(home_ / SEED)
-    if found is not None and not isinstance(found, int):
+    if found is not None and (not isinstance(found, int) or isinstance(found, bool)):
         raise UsageError(f"{home_ / SEED}: not a number")
     return found or 0
 
 
 def seed_for(home_: Path, name: str) -> int:
     """The seed with which a lab was started and goes on; else the home's. Raises `UsageError`."""
-    try:
-        return int(load(home_, name)[1]["seed"])
-    except UsageError:
-        return seed_of(home_)
+    found = read(place_of(home_, name))
+    return seed_of(home_) if found is None else int(found["seed"])
+
+
+def place_of(home_: Path, name: str) -> Path:
+    """The folder of a lab in a home: of the lab that is named, or given by path."""
+    return home_ / Path(name).resolve().name
+
+
+def last_of(home_: Path) -> str | None:
+    """The lab that was started last, as it was given; None where there was none. Raises `UsageError`."""
+    path = home_ / LAST
+    return (read_text(path).strip() or None) if path.is_file() else None
 
 
 def stamp(seconds: float | None = None) -> str:
@@ -86,30 +97,102 @@ def take(progress: Progress, judged: dict[str, list[Finding]], kept: list[Findin
     return new
 
 
+def fitted(progress: Progress, lab: Lab) -> Progress:
+    """A progress for a lab whose tasks may have changed since: what is known of those that are still there."""
+    new = fresh(lab)
+    known = {row["id"]: row for row in progress["tasks"]}
+    rows = [{**row, **known.get(row["id"], {}), "text": row["text"]} for row in new["tasks"]]
+    return {**new, **progress, "tasks": rows, **{key: new[key] for key in ("folder", "made", "title")}}
+
+
+def read(place: Path) -> Progress | None:
+    """The progress in a lab's folder; None where there is none. Raises `UsageError` for one that is damaged."""
+    try:
+        found = read_json(place / PROGRESS)
+        if found is not None:
+            _checked(found)
+            for row in found["tasks"]:
+                _checked_row(row)
+    except (UsageError, KeyError, TypeError):
+        message = f"{place / PROGRESS}: damaged; 'fortish lab reset {place.name}' begins anew"
+        raise UsageError(message) from None
+    return found if found is None else dict(found)
+
+
+def _checked(found: Progress) -> None:
+    """Raises `KeyError` or `TypeError` for what is no progress."""
+    for key, kind in (("commands", int), ("folder", str), ("lab", str), ("seed", int), ("started", str),
+                      ("tasks", list), ("title", str)):  # fmt: skip
+        _is(found[key], kind)
+    for key in ("clock", "finished"):
+        _is(found[key], (str, type(None)))
+    _is(found.get("made", {}), dict)
+    _checked_findings(found["keep"])
+
+
+def _checked_row(row: Progress) -> None:
+    for key, kind in (("done", bool), ("hints", int), ("id", str), ("text", str)):
+        _is(row[key], kind)
+    _is(row["at"], (str, type(None)))
+    _checked_findings(row["findings"])
+
+
+def _checked_findings(rows: object) -> None:
+    _is(rows, list)
+    for row in rows if isinstance(rows, list) else ():
+        for key, kind in (("actual", str), ("expected", str), ("ok", bool)):
+            _is(row[key], kind)
+
+
+def _is(value: object, kind: type | tuple[type, ...]) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(value)
+
+
 def load(home_: Path, name: str | None) -> tuple[Path, Progress]:
     """A lab's folder in the home and its progress; without a name, of the lab started last. Raises `UsageError`."""
-    last = home_ / LAST
-    if name is None:
-        if not last.is_file():
-            raise UsageError("no lab was started yet; 'fortish lab list' shows what there is")
-        name = last.read_text("utf-8").strip()
-    place = home_ / Path(name).resolve().name
-    found = read_json(place / PROGRESS)
-    if not isinstance(found, dict) or "tasks" not in found:
+    if name is None and (name := last_of(home_)) is None:
+        raise UsageError("no lab was started yet; 'fortish lab list' shows what there is")
+    place = place_of(home_, name)
+    found = read(place)
+    if found is None:
         raise UsageError(f"lab '{place.name}' was not started here; 'fortish lab start {name}' starts it")
+    taken = hints(place)
     for row in found["tasks"]:
-        row["hints"] = hints(place).get(row["id"], 0)
+        row["hints"] = taken.get(row["id"], 0)
     return place, found
+
+
+def session_rows(place: Path) -> Iterator[dict[str, Any]]:
+    """The rows of `session.jsonl`; lines that are damaged are left out. Raises `UsageError`."""
+    try:
+        with open(place / SESSION, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                try:
+                    row = json.loads(line)
+                except ValueError:  # the disk was full, or the machine stopped
+                    continue
+                if isinstance(row, dict):
+                    yield row
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"{place / SESSION}: {error.strerror}") from None
 
 
 def lab_of(progress: Progress) -> Lab:
     """The lab that was started. Raises `UsageError`."""
-    return read(Path(progress["folder"]), progress["seed"], progress.get("made", {}))
+    return read_lab(Path(progress["folder"]), progress["seed"], progress.get("made", {}))
 
 
 def hints(place: Path) -> dict[str, int]:
     """How many hints were taken for each task. Raises `UsageError`."""
-    return read_json(place / HINTS) or {}
+    found = read_json(place / HINTS)
+    if found is None:
+        return {}
+    if not isinstance(found, dict) or not all(isinstance(number, int) for number in found.values()):
+        raise UsageError(f"{place / HINTS}: damaged")
+    return found
 
 
 def next_hint(place: Path, task: Task) -> tuple[int, str]:
@@ -120,25 +203,15 @@ def next_hint(place: Path, task: Task) -> tuple[int, str]:
     return at + 1, task.hints[at]
 
 
-def running(place: Path, lab: Lab) -> bool:
-    """Whether somebody sits at it: the box's state file is held then."""
-    from fortish.state import State
-
-    if not (place / STATE).exists():
-        return False
+def reset(home_: Path, name: str) -> bool:
+    """Begin a lab anew; whether it is running and was told to. Raises `UsageError`."""
+    place = place_of(home_, name)
+    if not any((place / file).exists() for file in (PROGRESS, BEGINNING)):
+        raise UsageError(f"lab '{place.name}' was not started here")
     try:
-        State.open(place / STATE, lab.world.firmware).close()
-    except UsageError as error:
-        if "use" not in str(error):
-            raise
-        return True
-    return False
-
-
-def reset(place: Path, lab: Lab) -> bool:
-    """Begin anew; whether it is running and was told to. Raises `UsageError`."""
-    if running(place, lab):
+        with seat.taken(home_, place.name):
+            clear(place)
+    except seat.Taken:
         write(place / RESET, "")
         return True
-    shutil.rmtree(place, ignore_errors=True)
     return False

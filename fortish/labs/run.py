@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
-import shutil
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
 from fortish.errors import UsageError
-from fortish.labs import course, page
+from fortish.labs import course, page, seat
 from fortish.labs import progress as kept
-from fortish.labs.lab import Lab
-from fortish.labs.progress import LAST, PROGRESS, RESET, SESSION, Progress
-from fortish.labs.stage import Stage, prepare, read_json, write
+from fortish.labs.folder import PROGRESS, RESET, SESSION, clear, write
+from fortish.labs.lab import LAB, Lab
+from fortish.labs.progress import LAST, Progress
+from fortish.labs.stage import Stage, prepare
 from fortish.shell import interact
 
 MINUTE = 3600.0  # how many seconds a minute of idle time lasts: nobody is thrown out while they read
@@ -34,29 +36,41 @@ async def start(
 
     `terminal` is what the shell is given: `assist`, `history`, `input`, `output`.
     """
-    place = home / lab.name
-    again = True
-    while again:
-        before = read_json(place / PROGRESS)
-        if before is not None and before["seed"] != lab.seed:
-            raise UsageError(f"{lab.name} was started with seed {before['seed']}; 'fortish lab reset' begins anew")
-        stage = await prepare(lab, place, live=True, clock=None if before is None else before["clock"])
-        try:
-            write(home / LAST, str(lab.folder))
-            desk = Desk(stage, before or kept.fresh(stage.lab))
-            say(opening(stage.lab, desk.progress))
-            await interact(
-                stage.runtime, stage.session, minute=MINUTE, watcher=desk, logins=lab.world.login, **terminal
-            )
-            desk.leave()
-        finally:
-            await stage.runtime.close()
-        again = desk.closing()
-        if again:
-            shutil.rmtree(place, ignore_errors=True)
+    with seat.taken(home, lab.name):
+        desk = await _sit(lab, home, say, terminal)
+        while desk.closing():
+            clear(desk.stage.folder)
             say("\nThe lab begins anew.\n\n")
+            desk = await _sit(lab, home, say, terminal)
     say(closing(lab, desk.progress))
     return 0
+
+
+async def _sit(lab: Lab, home: Path, say: Callable[[str], object], terminal: dict[str, Any]) -> Desk:
+    """One sitting: until the learner leaves, or a reset is asked for. Raises `UsageError`."""
+    place = home / lab.name
+    before = kept.read(place)
+    if before is not None:
+        _same(lab, before)
+    stage = await prepare(lab, place, live=True, clock=None if before is None else before["clock"])
+    try:
+        write(home / LAST, str(lab.folder))
+        desk = Desk(stage, kept.fresh(stage.lab) if before is None else kept.fitted(before, stage.lab))
+        say(opening(stage.lab, desk.progress))
+        await interact(stage.runtime, stage.session, minute=MINUTE, watcher=desk, logins=lab.world.login, **terminal)
+        desk.leave()
+    finally:
+        await stage.runtime.close()
+    return desk
+
+
+def _same(lab: Lab, before: Progress) -> None:
+    """Raises `UsageError` where somebody has begun another lab of that name, or the same with another seed."""
+    other = Path(before["folder"])
+    if before["title"] != lab.title and other != lab.folder and (other / LAB).is_file():
+        raise UsageError(f"{lab.name} was started from {other}; 'fortish lab reset {lab.name}' begins anew")
+    if before["seed"] != lab.seed:
+        raise UsageError(f"{lab.name} was started with seed {before['seed']}; 'fortish lab reset' begins anew")
 
 
 def opening(lab: Lab, progress: Progress) -> str:
@@ -95,20 +109,15 @@ class Desk:
         self._news: list[str] = []
         self._seen: tuple[int, int, int] | None = None
         self._restore()
-        self._file: TextIO = open(  # noqa: SIM115 - as long as somebody sits here
-            stage.folder / SESSION, "a", encoding="utf-8", opener=_private
-        )
+        self._file = _appended(stage.folder / SESSION)
         self._row("start", f"{stage.lab.name}, seed {stage.lab.seed}")
         self.look()
 
     def _restore(self) -> None:
         """What was on the screen before."""
-        with contextlib.suppress(OSError):
-            for line in (self.stage.folder / SESSION).read_text("utf-8").splitlines():
-                with contextlib.suppress(ValueError, KeyError, TypeError):
-                    row = json.loads(line)
-                    if row["kind"] in ("printed", "debug"):
-                        self.stage.screen += row["text"].split("\n")
+        for row in kept.session_rows(self.stage.folder):
+            if row.get("kind") in ("printed", "debug"):
+                self.stage.screen += str(row.get("text", "")).split("\n")
 
     def _row(self, kind: str, text: str, **more: str) -> None:
         """A row of the transcript. A disk that is full ends no lesson."""
@@ -162,6 +171,7 @@ class Desk:
             taken = kept.hints(self.stage.folder)
             for row in self.progress["tasks"]:
                 row["hints"] = taken.get(row["id"], 0)
+        with contextlib.suppress(UsageError):
             write(self.stage.folder / PROGRESS, json.dumps(self.progress, indent=1, ensure_ascii=False))
             self.stage.remember()
 
@@ -192,7 +202,18 @@ class Desk:
         return f"{head} | {left['id']}: {' '.join(left['text'].split())}"
 
 
-def _private(path: str, flags: int) -> int:
-    import os
+def _appended(path: Path) -> TextIO:
+    """The transcript, to go on with; a line that was cut off stays alone. Raises `UsageError`."""
+    try:
+        file = open(path, "a+b", opener=_private)  # noqa: SIM115 - as long as somebody sits here
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    return io.TextIOWrapper(file, "utf-8", errors="replace")
 
+
+def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)

@@ -6,14 +6,11 @@ the EST server has seen, and the beginning with which all is compared.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from fortish.boot import Options, boot, parse_time, trust
 from fortish.box import LOCAL
@@ -24,6 +21,7 @@ from fortish.labs import lab as labs
 from fortish.labs.checks import Scene, Start
 from fortish.labs.configured import place, rendered
 from fortish.labs.finding import Finding
+from fortish.labs.folder import AUTHORITY, BEGINNING, EXCHANGES, FILES, SEEN, STATE, clear, read_json, write
 from fortish.labs.lab import Lab
 from fortish.labs.made import made
 from fortish.network.world import LabNetwork
@@ -33,8 +31,6 @@ from fortish.responder.authority import CERTIFICATE_FILE, Authority
 from fortish.responder.kept import kept_responder
 from fortish.responder.state import Responder, Visit
 from fortish.session import Session
-
-BEGINNING, SEEN, STATE = "start.json", "visits.json", "box.state"
 
 
 @dataclass(slots=True)
@@ -55,7 +51,7 @@ class Stage:
         turn(self)
         now = self.world_clock.now()
         box, authority = self.runtime.box, self.responder.authority.certificate
-        visits, files = tuple(self.responder.history), self.folder / "files"
+        visits, files = tuple(self.responder.history), self.folder / FILES
         return Scene(box, self.session, visits, self.screen, self.start, authority, files, now)
 
     def judge(self) -> dict[str, list[Finding]]:
@@ -81,38 +77,15 @@ def turn(stage: Stage) -> None:
         stage.responder.policy = later.responder
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all, for its owner only. Raises `UsageError`."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.touch(mode=0o600)
-        part.write_text(text, "utf-8")
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise UsageError(f"{path}: {error.strerror}") from None
-
-
-def read_json(path: Path) -> Any:
-    """What a file holds; None where there is none. Raises `UsageError` for one that is damaged."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or 'damaged'}") from None
-
-
 async def prepare(lab: Lab, folder: Path, *, live: bool, clock: str | None = None) -> Stage:
     """Set a lab up in `folder`: for somebody who sits there (`live`, kept), or in frozen time. Raises `UsageError`.
 
     `clock` is the box's time where it goes on.
     """
     lab.check_requirements()
-    known = read_json(folder / BEGINNING) if live else None
+    known = _known(folder / BEGINNING) if live else None
     if known is None and live:  # nothing there, or it was left half made
-        shutil.rmtree(folder, ignore_errors=True)
+        clear(folder)
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         return await _prepared(lab, folder, live, clock, known)
@@ -120,11 +93,23 @@ async def prepare(lab: Lab, folder: Path, *, live: bool, clock: str | None = Non
         raise UsageError(f"{error.filename or folder}: {error.strerror}") from None
 
 
-async def _prepared(lab: Lab, folder: Path, live: bool, clock: str | None, known: Any) -> Stage:
+def _known(path: Path) -> Start | None:
+    """The beginning that is remembered; None where there is none. Raises `UsageError`."""
+    found = read_json(path)
+    try:
+        start = None if found is None else Start(**found)
+        if start is not None and not (isinstance(start.events, int) and isinstance(start.shown, dict)):
+            raise TypeError
+        return start
+    except TypeError:
+        raise UsageError(f"{path}: damaged; 'fortish lab reset {path.parent.name}' begins anew") from None
+
+
+async def _prepared(lab: Lab, folder: Path, live: bool, clock: str | None, known: Start | None) -> Stage:
     world = lab.world
     responder = _responder(lab, folder, live)
-    _put_files(lab, folder / "files", responder.authority)
-    lab = lab.within(made(responder.authority.certificate, world.authorities, folder / "files"))
+    _put_files(lab, folder / FILES, responder.authority)
+    lab = lab.within(made(responder.authority.certificate, world.authorities, folder / FILES))
     (folder / labs.START).write_text(lab.text(labs.START), "utf-8")
     runtime = boot(
         Options(
@@ -133,8 +118,8 @@ async def _prepared(lab: Lab, folder: Path, live: bool, clock: str | None, known
             firmware=world.firmware,
             hostname=world.hostname if known is None else None,
             network=world.network,
-            files=folder / "files",
-            capture=folder / "exchanges" if live else None,
+            files=folder / FILES,
+            capture=folder / EXCHANGES if live else None,
             state=folder / STATE if live else None,
             frozen=not live,
         )
@@ -146,17 +131,20 @@ async def _prepared(lab: Lab, folder: Path, live: bool, clock: str | None, known
         raise
 
 
-async def _furnished(lab: Lab, folder: Path, runtime: Runtime, responder: Responder, known: Any, live: bool) -> Stage:
-    world_clock = _world_clock(lab, runtime, live)
+async def _furnished(
+    lab: Lab, folder: Path, runtime: Runtime, responder: Responder, known: Start | None, live: bool
+) -> Stage:
+    world_clock, capture = _world_clock(lab, runtime, live), None
     if isinstance(runtime.network, LabNetwork):
         world, capture = lab.world, runtime.network.capture
         runtime.network = LabNetwork(
-            runtime.box, lambda now: responder, folder / "files", world.names, world.certificate_names, world_clock.now
+            runtime.box, lambda now: responder, folder / FILES, world.names, world.certificate_names, world_clock.now
         )
-        runtime.network.capture = capture
     if known is None:
         await _before(lab, folder, runtime, responder)
-    start = _beginning(lab, runtime) if known is None else Start(**known)
+    if isinstance(runtime.network, LabNetwork):
+        runtime.network.capture = capture  # from now on: what happened before is not the learner's
+    start = _beginning(lab, runtime) if known is None else known
     if live and known is None:
         write(folder / BEGINNING, json.dumps(asdict(start)))
     if lab.world.administrator not in runtime.box.cmdb["system admin"]:
@@ -183,11 +171,15 @@ def _responder(lab: Lab, folder: Path, live: bool) -> Responder:
     now = _moment(world.ca_made or world.server_clock or world.clock)
     if not live:
         return Responder(Authority.fresh(now), world.responder)
-    place = folder / "ca"
+    place = folder / AUTHORITY
     place.mkdir(mode=0o700, exist_ok=True)
     responder = kept_responder(place, world.responder, now, lambda text: None)
-    rows = read_json(folder / SEEN) or []
-    responder.history.extend(Visit(**{**row, "time": datetime.fromtimestamp(row["time"], UTC)}) for row in rows)
+    try:
+        rows = read_json(folder / SEEN) or []
+        responder.history.extend(Visit(**{**row, "time": datetime.fromtimestamp(row["time"], UTC)}) for row in rows)
+    except (TypeError, KeyError, ValueError, OverflowError, UsageError):
+        reset = f"'fortish lab reset {folder.name}' begins anew"
+        raise UsageError(f"{folder / SEEN}: damaged; {reset}") from None
     return responder
 
 

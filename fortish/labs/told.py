@@ -2,59 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fortish.box import FIRMWARES
 from fortish.errors import UsageError
 from fortish.labs import progress as kept
+from fortish.labs.folder import EXCHANGES
 from fortish.labs.lab import Lab
-from fortish.labs.progress import SESSION, Progress
+from fortish.labs.progress import Progress, session_rows
 from fortish.network.capture import read_folder
-from fortish.network.exchanged import Exchanged
 from fortish.report.page import report
 from fortish.report.scene import in_words
 from fortish.report.tasks import Task, worked
 from fortish.report.turns import About, Row, moment
 
-EXCHANGES = "exchanges"  # in a lab's folder
-
 
 def page_of(place: Path, progress: Progress) -> str:
     """The page of a lab in its folder, whether somebody sits at it or not. Raises `UsageError`."""
-    rows = list(session_rows(place))
+    rows: list[Row] = list(session_rows(place))
     try:
         lab = kept.lab_of(progress)
     except UsageError:  # the folder is gone, or is another lab by now; what has happened stays
         lab = None
-    return report(rows, _exchanges(place, rows), _tasks(rows, progress, lab), str(progress["title"]),
+    return report(rows, read_folder(place / EXCHANGES), _tasks(rows, progress, lab), str(progress["title"]),
                   _about(rows, progress, lab))  # fmt: skip
-
-
-def session_rows(place: Path) -> Iterator[Row]:
-    """The rows of `session.jsonl`; lines that are damaged are left out. Raises `UsageError`."""
-    try:
-        with open(place / SESSION, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                try:
-                    row = json.loads(line)
-                except ValueError:  # the disk was full, or the machine stopped
-                    continue
-                if isinstance(row, dict):
-                    yield row
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise UsageError(f"{place / SESSION}: {error.strerror}") from None
-
-
-def _exchanges(place: Path, rows: Sequence[Row]) -> list[Exchanged]:
-    """Those since somebody sat down: what happened before the learner came is not shown."""
-    began = next((at for row in rows if (at := moment(row.get("time"))) is not None), None)
-    found = read_folder(place / EXCHANGES)
-    return found if began is None else [exchange for exchange in found if exchange.timing.at >= began]
 
 
 def _tasks(rows: Sequence[Row], progress: Progress, lab: Lab | None) -> list[Task]:

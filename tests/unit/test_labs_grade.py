@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from lab_of import write_lab
 
-from fortish.labs import classroom
 from fortish.labs import progress as kept
 from fortish.labs.lab import read
-from fortish.labs.stage import write
 from fortish.main import main
 
 CHECK = 'kind = "config"\npath = "system global"\nattribute = "hostname"\nis = "{name}"'
@@ -136,6 +135,54 @@ def test_the_reports_say_the_same(lab: Path, tmp_path: Path, capsys: pytest.Capt
     ]  # fmt: skip
 
 
+def test_what_is_written_can_be_read_whatever_an_answer_is_called(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["=1+1", "Zoë O'Brien", 'a "b", c', "a\x01b", "<&>", "a\nb"]
+    answers: list[Path] = [answer(tmp_path, name, ANSWER) for name in names]
+    odd = tmp_path / os.fsdecode(b"caf\xe9.txt")
+    odd.write_text(ANSWER, "utf-8")
+    files = [tmp_path / f"class.{kind}" for kind in ("json", "xml", "csv")]
+    assert grade(lab, *answers, odd, "--json", files[0], "--junit", files[1], "--csv", files[2]) == 0
+    wanted = [*names, "caf\ufffd"]
+    assert [one["student"] for one in json.loads(files[0].read_text("utf-8"))["answers"]] == wanted
+    suites = ElementTree.parse(files[1]).getroot().findall("testsuite")
+    assert [suite.get("name") for suite in suites] == [name.replace("\x01", "?") for name in wanted]
+    with files[2].open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["student"] for row in table] == ["'=1+1", *wanted[1:]]
+    assert all(row["done"] == row["of"] == "1" for row in table)
+    told = capsys.readouterr().out
+    assert "\x01" not in told
+    assert len(told.splitlines()) == len(wanted) + 1
+
+
+def test_a_junit_file_has_what_its_readers_ask_for(lab: Path, tmp_path: Path) -> None:
+    answers = [answer(tmp_path, "ann", ANSWER), answer(tmp_path, "bob", "\n")]
+    assert grade(lab, *answers, tmp_path / "zoe.txt", "--junit", tmp_path / "class.xml") == 2
+    root = ElementTree.parse(tmp_path / "class.xml").getroot()
+    assert root.tag == "testsuites"
+    for suite in root:
+        assert suite.tag == "testsuite"
+        assert suite.keys() == ["name", "tests", "failures", "errors", "skipped", "time"]
+        assert [case.tag for case in suite] == ["testcase"] * int(suite.get("tests", ""))
+        assert all(case.keys() == ["classname", "name", "time"] for case in suite)
+        assert len(suite.findall("testcase/failure")) == int(suite.get("failures", ""))
+        assert len(suite.findall("testcase/error")) == int(suite.get("errors", ""))
+        assert all(found.get("message") and found.get("type") for found in suite.findall("testcase/*"))
+
+
+def test_an_answer_that_would_never_end_is_given_up(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fortish.labs.grade.PATIENCE", 0.5)
+    endless = "execute ping-options repeat-count 2000000000\nexecute ping testrfc7030.com\n"
+    assert grade(lab, answer(tmp_path, "bob", endless), answer(tmp_path, "ann", ANSWER)) == 2
+    told = capsys.readouterr().out
+    assert "bob      it was not at its end after 0.5 seconds" in told
+    assert "ann      yes" in told
+
+
 def test_a_student_is_judged_by_their_own_seed(lab: Path, tmp_path: Path) -> None:
     names = answer(tmp_path, "names", "ann\nbob # sits at the back\n\neve\n")
     room = tmp_path / "room"
@@ -147,27 +194,13 @@ def test_a_student_is_judged_by_their_own_seed(lab: Path, tmp_path: Path) -> Non
     assert grade(lab, answer(tmp_path, "ann", ANSWER.replace("EDGE", "nobody-has-it")), "--class", room) == 1
 
 
-def test_the_table_shows_who_is_how_far(lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    names, room = answer(tmp_path, "names", "ann\nbob\n"), tmp_path / "room"
-    assert main(["lab", "class", str(names), "--dir", str(room), "--once"]) == 0
-    assert capsys.readouterr().out == (
-        "student  lab  tasks  each  at\n"
-        "ann      -                 not started\nbob      -                 not started\n"
+def test_an_answer_of_nobody_in_the_class_is_unusable(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["lab", "class", str(answer(tmp_path, "names", "ann\n")), "--dir", str(tmp_path / "room"), "--once"]) == 0
     )
-    progress = kept.fresh(read(lab))
-    progress["tasks"][0]["done"] = True
-    (room / "ann" / "lab").mkdir()
-    write(room / "ann" / "last", str(lab))
-    write(room / "ann" / "lab" / "progress.json", json.dumps(progress))
-    seed = (room / "ann" / "seed").read_text("utf-8")
-    assert main(["lab", "class", str(names), "--dir", str(room)]) == 0  # not a terminal: printed once
-    assert "ann      lab  1/1    x     done\n" in capsys.readouterr().out
-    assert (room / "ann" / "seed").read_text("utf-8") == seed
-    assert classroom.seed_for("Ann") == classroom.seed_for("ann") > 0
-
-
-@pytest.mark.parametrize("text", ["", "../up\n", "ann\nANN\n"])
-def test_a_list_that_cannot_be_used_is_told(text: str, tmp_path: Path) -> None:
-    names = answer(tmp_path, "names", text)
-    assert main(["lab", "class", str(names), "--dir", str(tmp_path / "room")]) == 2
-    assert not (tmp_path / "room").exists()
+    for name in ("bob", ".."):
+        assert grade(lab, answer(tmp_path, name, ANSWER), "--class", tmp_path / "room") == 2
+        assert "there is no student" in capsys.readouterr().out
+    assert grade(lab, answer(tmp_path, "bob", ANSWER), "--class", tmp_path / "room", "--seed", "0") == 0

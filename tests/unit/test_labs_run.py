@@ -326,7 +326,7 @@ def test_reset_reaches_a_lab_that_runs(tmp_path: Path) -> None:
         place = home / "lab" / "progress.json"
         while not place.exists() or '"finished": null' in place.read_text("utf-8"):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-        assert kept.reset(home / "lab", read(folder))
+        assert kept.reset(home, "lab")
         return (await told)[1]
 
     said = asyncio.run(work())
