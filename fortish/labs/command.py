@@ -150,10 +150,11 @@ def story(given: argparse.Namespace) -> int:
 def status(given: argparse.Namespace) -> int:
     """How far one is, and why what is done is done."""
     _, progress = kept.load(kept.home(given.home), given.name)
-    lab = kept.lab_of(progress)
-    done = sum(row["done"] for row in progress["tasks"])
-    print(f"{lab.heading} {done} of {len(lab.tasks)} tasks, {progress['commands']} lines typed, seed {lab.seed}")
-    for task, row in zip(lab.tasks, progress["tasks"], strict=True):
+    lab, rows = kept.lab_of(progress), {row["id"]: row for row in progress["tasks"]}
+    tasks = [(task, rows[task.id]) for task in lab.tasks if task.id in rows]  # the lab may have been changed since
+    done = sum(row["done"] for _, row in tasks)
+    print(f"{lab.heading} {done} of {len(tasks)} tasks, {progress['commands']} lines typed, seed {lab.seed}")
+    for task, row in tasks:
         taken = f" ({row['hints']} hint{'s' if row['hints'] > 1 else ''})" if row["hints"] else ""
         print(page.row(f"{'x' if row['done'] else ' '} {task.id}{taken}: {task.text}"))
         if row["done"]:
@@ -193,7 +194,8 @@ def hint(given: argparse.Namespace) -> int:
     task = next((task for task in lab.tasks if task.id == wanted), None)
     if task is None:
         raise UsageError(f"no task '{wanted}'; there are {', '.join(task.id for task in lab.tasks)}")
-    number, text = kept.next_hint(place, task)
+    taken = next((row["hints"] for row in progress["tasks"] if row["id"] == task.id), 0)
+    number, text = kept.next_hint(place, task, taken)
     print(page.row(f"{task.id}, hint {number} of {len(task.hints)}: {text}"))
     return 0
 

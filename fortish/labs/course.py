@@ -20,10 +20,10 @@ def shipped() -> list[Lab]:
 def folder_of(name: str) -> Path:
     """The folder of a lab that is named, or given by path. Raises `UsageError`."""
     if os.sep in name or (os.altsep and os.altsep in name) or name in (".", ".."):
-        if not (Path(name) / LAB).is_file():
+        if not os.path.isfile(Path(name) / LAB):
             raise UsageError(f"{name}: no lab is there: it has no {LAB}")
         return Path(name)
-    if not (CATALOGUE / name / LAB).is_file():
+    if not os.path.isfile(CATALOGUE / name / LAB):
         names = ", ".join(lab.name for lab in shipped())
         raise UsageError(f"no lab '{name}'; there are {names}; a folder is given as ./{name}")
     return CATALOGUE / name

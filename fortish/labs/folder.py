@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,29 @@ def write(path: Path, text: str) -> None:
         raise UsageError(f"{path}: {error.strerror}") from None
 
 
+class Damaged(UsageError):
+    """A file that does not hold what was written there."""
+
+
 def read_json(path: Path) -> Any:
-    """What a file holds; None where there is none. Raises `UsageError` for one that is damaged."""
+    """What a file holds; None where there is none. Raises `Damaged`, or `UsageError` where it cannot be read."""
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or 'damaged'}") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise Damaged(f"{path}: damaged") from None
+
+
+@contextlib.contextmanager
+def needed(path: Path) -> Iterator[None]:
+    """While a file is read without which a lab cannot go on. Raises `Damaged`, which tells the way out."""
+    try:
+        yield
+    except (Damaged, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        raise Damaged(f"{path}: damaged; 'fortish lab reset {path.parent.name}' begins anew") from None
 
 
 def clear(place: Path) -> None:

@@ -17,10 +17,11 @@ from fortish.boot import read_text
 from fortish.errors import UsageError
 from fortish.labs import seat
 from fortish.labs.finding import Finding
-from fortish.labs.folder import BEGINNING, HINTS, PROGRESS, RESET, SESSION, clear, read_json, write
+from fortish.labs.folder import BEGINNING, HINTS, PROGRESS, RESET, SESSION, Damaged, clear, needed, read_json, write
 from fortish.labs.lab import Lab, Task
 from fortish.labs.lab import read as read_lab
 
+LONGEST = 4096  # characters of a path
 LAST, SEED = "last", "seed"  # in the home: the lab started last; the seed of every lab there
 HOME = "FORTISH_LABS"
 Progress = dict[str, Any]
@@ -49,14 +50,20 @@ def seed_for(home_: Path, name: str) -> int:
 
 
 def place_of(home_: Path, name: str) -> Path:
-    """The folder of a lab in a home: of the lab that is named, or given by path."""
-    return home_ / Path(name).resolve().name
+    """The folder of a lab in a home: of the lab that is named, or given by path. Raises `UsageError`."""
+    try:
+        return home_ / Path(name).resolve().name
+    except (OSError, RuntimeError, ValueError):
+        raise UsageError(f"{name!r} cannot be a lab") from None
 
 
 def last_of(home_: Path) -> str | None:
     """The lab that was started last, as it was given; None where there was none. Raises `UsageError`."""
     path = home_ / LAST
-    return (read_text(path).strip() or None) if path.is_file() else None
+    name = read_text(path).strip() if path.is_file() else ""
+    if not name.isprintable() or len(name) > LONGEST:
+        raise Damaged(f"{path}: damaged; name the lab")
+    return name or None
 
 
 def stamp(seconds: float | None = None) -> str:
@@ -107,16 +114,14 @@ def fitted(progress: Progress, lab: Lab) -> Progress:
 
 def read(place: Path) -> Progress | None:
     """The progress in a lab's folder; None where there is none. Raises `UsageError` for one that is damaged."""
-    try:
+    with needed(place / PROGRESS):
         found = read_json(place / PROGRESS)
-        if found is not None:
-            _checked(found)
-            for row in found["tasks"]:
-                _checked_row(row)
-    except (UsageError, KeyError, TypeError):
-        message = f"{place / PROGRESS}: damaged; 'fortish lab reset {place.name}' begins anew"
-        raise UsageError(message) from None
-    return found if found is None else dict(found)
+        if found is None:
+            return None
+        _checked(found)
+        for row in found["tasks"]:
+            _checked_row(row)
+        return dict(found)
 
 
 def _checked(found: Progress) -> None:
@@ -157,9 +162,7 @@ def load(home_: Path, name: str | None) -> tuple[Path, Progress]:
     found = read(place)
     if found is None:
         raise UsageError(f"lab '{place.name}' was not started here; 'fortish lab start {name}' starts it")
-    taken = hints(place)
-    for row in found["tasks"]:
-        row["hints"] = taken.get(row["id"], 0)
+    count_hints(place, found)
     return place, found
 
 
@@ -170,7 +173,7 @@ def session_rows(place: Path) -> Iterator[dict[str, Any]]:
             for line in file:
                 try:
                     row = json.loads(line)
-                except ValueError:  # the disk was full, or the machine stopped
+                except (ValueError, RecursionError):  # the disk was full, or the machine stopped
                     continue
                 if isinstance(row, dict):
                     yield row
@@ -185,28 +188,35 @@ def lab_of(progress: Progress) -> Lab:
     return read_lab(Path(progress["folder"]), progress["seed"], progress.get("made", {}))
 
 
-def hints(place: Path) -> dict[str, int]:
-    """How many hints were taken for each task. Raises `UsageError`."""
-    found = read_json(place / HINTS)
-    if found is None:
+def count_hints(place: Path, progress: Progress) -> None:
+    """Put how many hints were taken into a progress. What is damaged there counts for nothing: only hints are lost."""
+    taken = _hints(place)
+    for row in progress["tasks"]:
+        row["hints"] = max(row["hints"], taken.get(row["id"], 0))
+
+
+def _hints(place: Path) -> dict[str, int]:
+    try:
+        found = read_json(place / HINTS)
+    except Damaged:
         return {}
-    if not isinstance(found, dict) or not all(isinstance(number, int) for number in found.values()):
-        raise UsageError(f"{place / HINTS}: damaged")
-    return found
+    rows = found.items() if isinstance(found, dict) else ()
+    return {name: number for name, number in rows if isinstance(number, int) and number > 0}
 
 
-def next_hint(place: Path, task: Task) -> tuple[int, str]:
+def next_hint(place: Path, task: Task, taken: int) -> tuple[int, str]:
     """Take the next hint for a task, or the last again: its number, and what it says. Raises `UsageError`."""
-    taken = hints(place)
-    at = min(taken.get(task.id, 0), len(task.hints) - 1)
-    write(place / HINTS, json.dumps({**taken, task.id: at + 1}))
+    at = min(taken, len(task.hints) - 1)
+    if at < 0:
+        raise UsageError(f"there is no hint for {task.id}")
+    write(place / HINTS, json.dumps({**_hints(place), task.id: at + 1}))
     return at + 1, task.hints[at]
 
 
 def reset(home_: Path, name: str) -> bool:
     """Begin a lab anew; whether it is running and was told to. Raises `UsageError`."""
     place = place_of(home_, name)
-    if not any((place / file).exists() for file in (PROGRESS, BEGINNING)):
+    if not any(os.path.exists(place / file) for file in (PROGRESS, BEGINNING)):
         raise UsageError(f"lab '{place.name}' was not started here")
     try:
         with seat.taken(home_, place.name):

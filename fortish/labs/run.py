@@ -168,10 +168,7 @@ class Desk:
             self._row("task", task.done, task=name)
         self.progress |= {"updated": kept.stamp(), "clock": kept.stamp(self.stage.runtime.box.clock.now())}
         with contextlib.suppress(UsageError):
-            taken = kept.hints(self.stage.folder)
-            for row in self.progress["tasks"]:
-                row["hints"] = taken.get(row["id"], 0)
-        with contextlib.suppress(UsageError):
+            kept.count_hints(self.stage.folder, self.progress)
             write(self.stage.folder / PROGRESS, json.dumps(self.progress, indent=1, ensure_ascii=False))
             self.stage.remember()
 

@@ -21,7 +21,7 @@ from fortish.labs import lab as labs
 from fortish.labs.checks import Scene, Start
 from fortish.labs.configured import place, rendered
 from fortish.labs.finding import Finding
-from fortish.labs.folder import AUTHORITY, BEGINNING, EXCHANGES, FILES, SEEN, STATE, clear, read_json, write
+from fortish.labs.folder import AUTHORITY, BEGINNING, EXCHANGES, FILES, SEEN, STATE, clear, needed, read_json, write
 from fortish.labs.lab import Lab
 from fortish.labs.made import made
 from fortish.network.world import LabNetwork
@@ -95,14 +95,12 @@ async def prepare(lab: Lab, folder: Path, *, live: bool, clock: str | None = Non
 
 def _known(path: Path) -> Start | None:
     """The beginning that is remembered; None where there is none. Raises `UsageError`."""
-    found = read_json(path)
-    try:
+    with needed(path):
+        found = read_json(path)
         start = None if found is None else Start(**found)
         if start is not None and not (isinstance(start.events, int) and isinstance(start.shown, dict)):
             raise TypeError
         return start
-    except TypeError:
-        raise UsageError(f"{path}: damaged; 'fortish lab reset {path.parent.name}' begins anew") from None
 
 
 async def _prepared(lab: Lab, folder: Path, live: bool, clock: str | None, known: Start | None) -> Stage:
@@ -174,12 +172,9 @@ def _responder(lab: Lab, folder: Path, live: bool) -> Responder:
     place = folder / AUTHORITY
     place.mkdir(mode=0o700, exist_ok=True)
     responder = kept_responder(place, world.responder, now, lambda text: None)
-    try:
+    with needed(folder / SEEN):
         rows = read_json(folder / SEEN) or []
         responder.history.extend(Visit(**{**row, "time": datetime.fromtimestamp(row["time"], UTC)}) for row in rows)
-    except (TypeError, KeyError, ValueError, OverflowError, UsageError):
-        reset = f"'fortish lab reset {folder.name}' begins anew"
-        raise UsageError(f"{folder / SEEN}: damaged; {reset}") from None
     return responder
 
 

@@ -39,7 +39,8 @@ async def _sit(folder: Path, home: Path, pieces: tuple[str | float, ...], seed: 
     with create_pipe_input() as keyboard:
         lab = read(folder, seed)
         work = asyncio.create_task(start(lab, home, say=said.write, input=keyboard, output=output))
-        await asyncio.sleep(0.5)
+        while not screen.getvalue() and not work.done():  # noqa: ASYNC110 - until there is a prompt
+            await asyncio.sleep(0.02)
         for piece in pieces:
             await asyncio.sleep(0.3 if isinstance(piece, str) else piece)
             if isinstance(piece, str):
