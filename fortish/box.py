@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
-from fortish import factory, messages
+from fortish import factory, messages, zones
 from fortish.cmdb.schema import Level, PathWords, Schema, words
 from fortish.cmdb.store import GLOBAL, SINGLE, VDOM, Change, Cmdb, Drop, Journal, Order
 from fortish.cmdb.workspace import Transaction
@@ -137,7 +138,7 @@ class Box:
     `booted` is box time; `logouts` counts how often everybody was logged out; `config_errors` are the lines of a backup that were not understood; `unsaved_since` is when the
     first change was made that is not saved (`cfg-save`), `warned` whether everybody knows that it is about to be undone.
     `transactions` are those of workspace mode, by their number; they do not outlive a boot.
-    `maker` makes the keys of factory certificates.
+    `reboot_reason` is why it was booted last. `maker` makes the keys of factory certificates.
     """
 
     firmware: Firmware
@@ -157,6 +158,7 @@ class Box:
     config_errors: list[str] = field(default_factory=list)
     unsaved_since: float | None = None
     warned: bool = False
+    reboot_reason: str = "power cycle"
     transactions: dict[int, Transaction] = field(default_factory=dict)
     last_transaction: int = 0
     maker: factory.Maker = factory.make
@@ -180,6 +182,18 @@ class Box:
         entry = self.cmdb.entry(GLOBAL, SYSTEM_GLOBAL, SINGLE)
         return str(entry.values.get("hostname", self.firmware.hostname)) if entry else self.firmware.hostname
 
+    @property
+    def timezone(self) -> str:
+        """The name of the time zone that is set."""
+        if not self.cmdb.touched(GLOBAL, SYSTEM_GLOBAL):  # to print a time the schema need not be read
+            return zones.FACTORY
+        entry = self.cmdb.entry(GLOBAL, SYSTEM_GLOBAL, SINGLE)
+        return str(entry.values.get("timezone", zones.FACTORY)) if entry else zones.FACTORY
+
+    def local_time(self, seconds: float | None = None) -> datetime:
+        """Box time (seconds since 1970) as the box prints it: in its time zone. None: now."""
+        return zones.local(self.clock.now() if seconds is None else seconds, self.timezone)
+
     def save(self) -> None:
         """Keep what is not saved yet. Raises `StorageFault`."""
         self.cmdb.save()
@@ -193,7 +207,7 @@ class Box:
         self.failed_logins.clear()
         self.config_errors.clear()
         self.transactions.clear()
-        self.booted = self.clock.now()
+        self.booted, self.reboot_reason = self.clock.now(), "warm reboot"
         self.logouts += 1
 
     def log(self, event: int, **fields: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -99,7 +98,7 @@ class Runtime:
         for console in self.consoles:
             if console.debug.enabled and console.debug.sees(step.daemon):
                 line = step.line if line is None else line
-                stamp = time.strftime("%Y-%m-%d %H:%M:%S ", time.gmtime(now)) if console.debug.timestamp else ""
+                stamp = f"{self.box.local_time(now):%Y-%m-%d %H:%M:%S} " if console.debug.timestamp else ""
                 console.trace(stamp + line)
 
     async def settle(self, seconds: float = 60, *, typing: bool = False) -> None:

@@ -84,6 +84,13 @@ def parameter(name: str, help_: str, type_: str = "string", size: int = 0, **mor
     return Attribute(name, type_, help_, "acted", size, choices=choices, **more)
 
 
+# What the lists of processes take.
+TOP = (
+    parameter("delay", "Seconds from one list to the next (1-60).", "integer", low=1, high=60),
+    parameter("lines", "Most processes that are listed (1-40).", "integer", low=1, high=40),
+    parameter("iterations", "Number of lists (1-100); one, if it is not given.", "integer", low=1, high=100),
+)
+
 # In which kind of place (`Editor.place_kind`) commands of the whole box and those of a VDOM are there.
 SCOPES = {"multi": "global", "global": "global", "vdoms": "global", "vdom": "vdom", "confined": "vdom"}
 

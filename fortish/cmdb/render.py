@@ -145,7 +145,12 @@ def _got(attribute: Attribute, value: Any) -> Iterator[str]:
         yield f"{attribute.name:<{COLUMN}}: "
         yield from text.get_block(pem.certificate(value))
         return
-    yield f"{attribute.name:<{COLUMN}}: {TYPES[attribute.type].get(value)}"
+    yield f"{attribute.name:<{COLUMN}}: {_read(attribute, value)}"
+
+
+def _read(attribute: Attribute, value: Any) -> str:
+    text = TYPES[attribute.type].get(value)
+    return text.rstrip(" ") if attribute.bare else text
 
 
 def _got_child(cmdb: Cmdb, attribute: Attribute, rows: Rows) -> Iterator[str]:
@@ -157,11 +162,12 @@ def _got_child(cmdb: Cmdb, attribute: Attribute, rows: Rows) -> Iterator[str]:
 
 
 def _one_line(reading: Reading) -> str:
-    """An entry on one line, three blanks between the pairs."""
-    return "   ".join(
-        f"{attribute.name}: {TYPES[attribute.type].get(reading.value(attribute.name))}"
+    """An entry on one line, three blanks behind each pair; of some tables a few attributes only."""
+    brief = reading.table.brief
+    return "".join(
+        f"{attribute.name}: {_read(attribute, reading.value(attribute.name))}   "
         for attribute in reading.visible()
-        if attribute.child is None and attribute.type not in _BLOCKS
+        if attribute.child is None and attribute.type not in _BLOCKS and (not brief or attribute.name in brief)
     )
 
 

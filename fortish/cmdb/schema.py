@@ -35,7 +35,7 @@ class Attribute:
     `size` is the longest string in characters, `low` and `high` the range of an integer; `when` says which values of
     other attributes make this one visible; `support` is acted, kept or refused; `child` is the table of a child table
     or child singleton; `limit` how many members a list takes (0: any number); `listed` that `?` lists what a reference
-    may name as it lists certificates.
+    may name as it lists certificates; `bare` that `get` prints no blank behind the option.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Attribute:
     last: bool = False
     limit: int = 0
     listed: bool = False
+    bare: bool = False
     child: Table | None = None
 
 
@@ -65,10 +66,11 @@ class Table:
     """A configuration path: a table of entries, or a singleton. `nested`: it stands inside an entry of another.
 
     `ranged` tables hold entries of the whole box and of single VDOMs (certificates). `keyed`: the key stands on the
-    `config` line, and there is no `edit`. `typed` is the path as it is typed and
-    printed, where that differs; `maximum` how many entries fit (0: any number). In an `ordered` table the order of the
-    entries means something, and they can be moved. The factory's entries of a `permanent`
-    table can be neither deleted nor renamed; `unstored` are those of them that stand in no printed configuration.
+    `config` line, and there is no `edit`. `typed` is the path as it is typed and printed, where that differs; `maximum`
+    how many entries fit (0: any number). In an `ordered` table the order of the entries means something, and they can
+    be moved. `brief` are the attributes that `get` of the whole table prints (empty: all). The factory's entries of a
+    `permanent` table can be neither deleted nor renamed; `unstored` are those of them that stand in no printed
+    configuration.
     """
 
     path: PathWords
@@ -84,6 +86,7 @@ class Table:
     typed: PathWords = ()
     permanent: bool = False
     ordered: bool = False
+    brief: frozenset[str] = frozenset()
 
     @property
     def shown(self) -> PathWords:
@@ -310,6 +313,7 @@ def _table(path: PathWords, raw: dict[str, Any], level: Level, scope: str = "glo
         maximum=raw.get("max", 0),
         permanent=raw.get("permanent", False),
         ordered=raw.get("ordered", False),
+        brief=frozenset(raw.get("brief", ())),
     )
 
 
@@ -339,5 +343,6 @@ def _attribute(path: PathWords, row: dict[str, Any], level: Level, scope: str) -
         last=row.get("last", False),
         limit=row.get("limit", 0),
         listed=row.get("listed", False),
+        bare=row.get("bare", False),
         child=child,
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fortish import messages
+from fortish import messages, zones
 from fortish.cmdb import addresses
 from fortish.cmdb.addresses import one, refuse
 from fortish.cmdb.schema import Attribute, PathWords
@@ -247,6 +247,14 @@ def _read_pem(loader: str, fault: Text) -> Reader:
     return read
 
 
+def read_timezone(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """The name of a time zone (-3 for one that there is not)."""
+    word = one(attribute, words)
+    if not zones.is_known(word):
+        raise messages.value_error(word, -3, Text.NOT_IN_DATASOURCE())
+    return word
+
+
 def _plain(value: Any) -> str:
     return "" if value is None else str(value)
 
@@ -307,6 +315,7 @@ TYPES: dict[str, Type] = {
     "state":             Type(read_string,                    _quoted,     _choice, ""),
     "string":            Type(read_string,                    _quoted,     _listed, "<string>"),
     "time-of-day":       Type(addresses.read_time_of_day,     _plain,      _plain,  "<hh:mm>"),
+    "timezone":          Type(read_timezone,                  _quoted,     _plain,  "<string>"),
     "ttl":               Type(read_ttl,                       _plain,      _plain,  "<seconds>"),
     "uuid":              Type(read_uuid,                      _plain,      _plain,  "<uuid>"),
     "var-string":        Type(read_string,                    _quoted,     _listed, "<string>"),

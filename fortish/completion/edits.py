@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fortish import messages
+from fortish import messages, zones
 from fortish.cmdb.schema import Attribute
 from fortish.cmdb.types import TYPES
 from fortish.cmdb.working import Working, find_attribute
@@ -188,6 +188,8 @@ def _values(session: Administrator, working: Working, attribute: Attribute, type
             return Next(certificates(session, attribute, typed), enter)
         case "reference" | "string" | "var-string":
             return Next((value("<string>", Text.HELP_STRING()), *referable(session, attribute, set(typed))), enter)
+        case "timezone":
+            return Next((value("<string>", Text.HELP_STRING()), entries(zones.names(), attribute.name)), enter)
         case other:
             offer = value(TYPES[other].help, attribute.help)
     return Next((offer,), enter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fortish import hooks
 from fortish.diagnose import configlog, debug, system, watched
 from fortish.diagnose.known import KNOWN, WHERE
-from fortish.hooks import Hook, later, parameter
+from fortish.hooks import TOP, Hook, later, parameter
 
 _LEVEL = parameter("level", "Debug level; -1 for everything, 0 for nothing.", "var-string")
 
@@ -34,6 +34,7 @@ HOOKS = hooks.with_known(hooks.table(
     Hook("sys config-transaction show txn-lock", "Entries that transactions have locked.",
          later("fortish.diagnose.transactions", "locks")),
     Hook("sys config-transaction status", "Open transactions.", later("fortish.diagnose.transactions", "status")),
+    Hook("sys top", "The processes, once.", later("fortish.get.performance", "top"), TOP, where="global"),
     Hook("sys vd list", "Every VDOM with its number.", system.vd_list, where="global"),
     Hook("test application est", "Requests that wait for an EST server's decision.", watched.est,
          (parameter("number", "1 lists them, 2 forgets one.", "var-string"),

@@ -78,7 +78,6 @@ KNOWN = (
     "sys session stat",
     "sys session6 list",
     "sys tcpsock",
-    "sys top",
     "sys top-all",
     "sys top-mem",
     "sys top-summary",

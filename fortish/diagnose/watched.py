@@ -5,7 +5,6 @@ That `forticron 2` lists the watched certificates is known, and how its lines be
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from fortish import jobs, messages
@@ -87,5 +86,5 @@ def _watched(box: Box) -> Iterator[str]:
                 source=entry.values.get("source-ip", UNSET_ADDRESS),
                 left=jobs.days_left(box, name, scope),
                 days=days,
-                due="-" if when is None else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(when)),
+                due="-" if when is None else f"{box.local_time(when):%Y-%m-%d %H:%M:%S}",
             )

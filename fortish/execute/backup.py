@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
 from typing import Any
 
@@ -127,7 +126,7 @@ def revisions(here: Here, arguments: Arguments) -> Flow:
     box: Box = here.box
     lines = [Text.LAST_FIRMWARE(firmware=_version(box.firmware)), Text.REVISION_HEAD()]
     for revision in box.revisions.values():
-        made = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(revision.time))
+        made = f"{box.local_time(revision.time):%Y-%m-%d %H:%M:%S}"
         fields = {"administrator": revision.administrator, "firmware": revision.firmware, "comment": revision.comment}
         lines.append(Text.REVISION(number=revision.id, time=made, **fields).rstrip())
     yield Say("\n".join(lines), paged=True)

@@ -1,8 +1,7 @@
-"""`execute date` and `execute time`: the box's clock, which its certificates and background work go by. UTC."""
+"""`execute date` and `execute time`: the box's clock, in local time. Certificates and background work go by it."""
 
 from __future__ import annotations
 
-import calendar
 import re
 import time
 
@@ -13,45 +12,43 @@ from fortish.commands import Arguments, Here
 from fortish.messages import Text
 from fortish.steps import Flow, Say
 
-DAY = 86400
-
-
 SETTINGS = ("system", "global")  # whoever may change these may set the clock
 
 
 def date(here: Here, arguments: Arguments) -> Flow:
     """Show the date, or set it and leave the time of day."""
-    clock = here.box.clock
+    local = here.box.local_time()
     typed = arguments["date"]
     if not typed:
-        yield Say(Text.DATE_IS(date=time.strftime("%Y-%m-%d", time.gmtime(clock.now()))))
+        yield Say(Text.DATE_IS(date=f"{local:%Y-%m-%d}"))
         return
     found = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})", typed)
     try:
         if found is None:
             raise ValueError(typed)
-        if not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
+        year, month, day = map(int, found.groups())
+        if not FIRST_YEAR <= year <= LAST_YEAR:
             raise ValueError(typed)
-        day = calendar.timegm(time.strptime("-".join(found.groups()), "%Y-%m-%d"))
+        moved = local.replace(year=year, month=month, day=day)
     except ValueError:
         raise messages.value_error(typed, -651, Text.BAD_DATE()) from None
-    _set(here, day + clock.now() % DAY)
+    _set(here, moved.timestamp())
 
 
 def time_of_day(here: Here, arguments: Arguments) -> Flow:
     """Show the time, or set it and leave the date."""
-    clock = here.box.clock
+    local = here.box.local_time()
     typed = arguments["time"]
     if not typed:
-        yield Say(Text.TIME_IS(time=time.strftime("%H:%M:%S", time.gmtime(clock.now()))))
+        yield Say(Text.TIME_IS(time=f"{local:%H:%M:%S}"))
         yield Say(Text.LAST_NTP_SYNC())
         return
     try:
         found = time.strptime(typed, "%H:%M:%S")
     except ValueError:
         raise messages.value_error(typed, -651, Text.BAD_TIME()) from None
-    midnight = clock.now() - clock.now() % DAY
-    _set(here, midnight + found.tm_hour * 3600 + found.tm_min * 60 + found.tm_sec)
+    moved = local.replace(hour=found.tm_hour, minute=found.tm_min, second=min(found.tm_sec, 59), microsecond=0)
+    _set(here, moved.timestamp())
 
 
 def _set(here: Here, now: float) -> None:

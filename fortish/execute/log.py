@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from datetime import datetime
 
 from fortish.box import Event
 from fortish.commands import Arguments, Here
@@ -17,15 +17,14 @@ def display(here: Here, arguments: Arguments) -> Flow:
     events: list[Event] = here.box.events
     shown = events[: -PAGE - 1 : -1]
     lines = [Text.LOG_COUNT(found=len(events)), Text.LOG_RETURNED(returned=len(shown)), ""]
-    lines += [f"{number}: {_line(event, here.vdom)}" for number, event in enumerate(shown, 1)]
+    lines += [
+        f"{number}: {_line(event, here.box.local_time(event.time), here.vdom)}" for number, event in enumerate(shown, 1)
+    ]
     yield Say("\n".join(lines).rstrip("\n"), paged=True)
 
 
-def _line(event: Event, vdom: str) -> str:
-    fields = {
-        "date": time.strftime("%Y-%m-%d", time.gmtime(event.time)),
-        "time": time.strftime("%H:%M:%S", time.gmtime(event.time)),
-    }
+def _line(event: Event, when: datetime, vdom: str) -> str:
+    fields = {"date": f"{when:%Y-%m-%d}", "time": f"{when:%H:%M:%S}"}
     subtype = "vpn" if event.id > 40000 else "system"
     quoted = {
         "logid": f"01{'01' if subtype == 'vpn' else '00'}0{event.id:05d}",

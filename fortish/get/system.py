@@ -1,64 +1,15 @@
-"""`get system …`."""
+"""`get system …` and `get hardware …`: ports, machine, cluster, neighbours. There is no hardware, and nobody else."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from fortish.box import INTERFACE, Box
-from fortish.cmdb.editor import SETTINGS
-from fortish.cmdb.schema import Level
-from fortish.cmdb.store import GLOBAL, SINGLE, VDOM, Cmdb
+from fortish.cmdb.store import GLOBAL, SINGLE, Cmdb, Entry
 from fortish.commands import Arguments, Here
+from fortish.get.status import CPUS, RAM
 from fortish.messages import Text
 from fortish.steps import Flow, Say
-
-# The date of the first build of a release, by its level: from real boxes, newest first.
-# fmt: off
-RELEASES: tuple[tuple[Level, str], ...] = (
-    ((7, 6), "240724"),
-    ((7, 4), "230509"),
-)
-# fmt: on
-
-
-def status(here: Here, arguments: Arguments) -> Flow:
-    """What the box is, in the documented layout; databases that fortish does not have are left out."""
-    box: Box = here.box
-    firmware = box.firmware
-    now = time.gmtime(box.clock.now())
-    vdoms, names = box.cmdb.schema.table(VDOM), box.cmdb.vdoms()
-    transparent = {name for name in names if box.cmdb.value(name, SETTINGS, SINGLE, "opmode") == "transparent"}
-    rows = {
-        "Version": f"{firmware.model} {firmware.version},build{firmware.build:04d},{firmware.date} (GA.M)",
-        **_release(box),
-        "Serial-Number": firmware.serial,
-        "Log hard disk": "Not available",
-        "Hostname": box.hostname,
-        "Operation Mode": "Transparent" if here.vdom in transparent else "NAT",
-        "Current virtual domain": here.vdom,
-        "Max number of virtual domains": str(vdoms.maximum if vdoms is not None else 1),
-        "Virtual domains status": f"{len(names) - len(transparent)} in NAT mode, {len(transparent)} in TP mode",
-        "Virtual domain configuration": "multiple" if box.cmdb.multi else "disable",
-        "FIPS-CC mode": "disable",
-        "Current HA mode": "standalone",
-        "Branch point": f"{firmware.build:04d}",
-        "Release Version Information": "GA",
-        "System time": f"{time.strftime('%a %b', now)} {now.tm_mday:2d} {time.strftime('%H:%M:%S %Y', now)}",
-    }
-    yield Say("\n".join(Text.STATUS_ROW(name=name, value=value) for name, value in rows.items()), paged=True)
-
-
-def _release(box: Box) -> dict[str, str]:
-    """The lines of this firmware's release. Of FortiProxy none are attested."""
-    if box.firmware.product != "FortiGate":
-        return {}
-    found = [date for level, date in RELEASES if box.firmware.level >= level]
-    return {
-        "First GA patch build date": found[0],
-        "Current Security Level": "Low",
-        "Firmware Signature": "certified",
-    }
 
 
 def physical(here: Here, arguments: Arguments) -> Flow:
@@ -69,9 +20,7 @@ def physical(here: Here, arguments: Arguments) -> Flow:
 def _ports(cmdb: Cmdb) -> Iterator[str]:
     table = cmdb.schema.table(INTERFACE)
     assert table is not None
-    for name, entry in cmdb.rows(GLOBAL, INTERFACE).items():
-        if cmdb.value_of(table, entry, "type") != "physical":
-            continue
+    for name, entry in _physical(cmdb):
         yield Text.HARDWARE_PORT(name=name)
         ipv6 = entry.children.get("ipv6", {}).get(SINGLE)
         rows = {
@@ -82,3 +31,50 @@ def _ports(cmdb: Cmdb) -> Iterator[str]:
             "speed": "n/a",
         }
         yield from (Text.HARDWARE_ROW(label=label, value=value) for label, value in rows.items())
+
+
+def _physical(cmdb: Cmdb) -> Iterator[tuple[str, Entry]]:
+    """The ports by name."""
+    table = cmdb.schema.table(INTERFACE)
+    assert table is not None
+    for name, entry in cmdb.rows(GLOBAL, INTERFACE).items():
+        if cmdb.value_of(table, entry, "type") == "physical":
+            yield name, entry
+
+
+def transceivers(here: Here, arguments: Arguments) -> Flow:
+    """No port has one."""
+    lines = [Text.NO_TRANSCEIVER(name=name) for name, _ in _physical(here.box.cmdb)]
+    yield Say("\n".join(lines), paged=True)
+
+
+def nics(here: Here, arguments: Arguments) -> Flow:
+    """The ports' names."""
+    lines = [Text.NIC_ROW(name=name) for name, _ in sorted(_physical(here.box.cmdb), key=lambda port: port[0])]
+    yield Say("\n".join([Text.NICS(), *lines]), paged=True)
+
+
+def hardware(here: Here, arguments: Arguments) -> Flow:
+    """The virtual machine that is emulated."""
+    box: Box = here.box
+    rows = {
+        "Model name": box.firmware.model,
+        "ASIC version": "not available",
+        "CPU": "x86-64",
+        "Number of CPUs": str(CPUS),
+        "RAM": f"{RAM} MB",
+        "Hard disk": "not available",
+        "USB Flash": "not available",
+        "Network Card chipset": "not available",
+    }
+    yield Say("\n".join(Text.STATUS_ROW(name=name, value=value) for name, value in rows.items()), paged=True)
+
+
+def cluster(here: Here, arguments: Arguments) -> Flow:
+    """A box by itself."""
+    yield Say(Text.HA_STANDALONE(model=here.box.firmware.model), paged=True)
+
+
+def neighbours(here: Here, arguments: Arguments) -> Flow:
+    """Nobody was ever heard of: the head of the table alone."""
+    yield Say(Text.ARP_HEAD())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made import once
+from made import Once
 
 import fortish
 from fortish import factory
@@ -21,12 +21,13 @@ from fortish.session import Session
 
 NOW = 1_680_820_654.0  # 2023-04-06
 EVERY = tuple(factory.KINDS)
+ONCE = Once()  # all at NOW, on one box
 
 
 @pytest.fixture
 def box() -> Box:
     made = Box.new(VirtualClock(NOW), "fortigate-7.6")
-    made.maker = once
+    made.maker = ONCE
     return made
 
 
