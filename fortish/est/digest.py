@@ -21,8 +21,9 @@ ALGORITHMS: dict[str, Callable[[bytes], str]] = {
     "SHA-256-SESS": lambda data: hashlib.sha256(data).hexdigest(),
 }
 # fmt: on
-_SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][\w-]*)\s+(?=[\w-]+\s*=)")
-_PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+# What has matched is not given back, and a name is looked for at its start only: else a long header takes its square.
+_SCHEME = re.compile(r"(?:^|,)\s*+([A-Za-z][\w-]*+)\s++(?=[\w-]++\s*+=)")
+_PARAMETER = re.compile(r'(?<![\w-])([\w-]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,"]++))')
 _LONGEST = 8192  # characters of a header that are looked at
 
 

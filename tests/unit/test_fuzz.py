@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 
 import httpx
@@ -102,3 +103,11 @@ def test_an_odd_name_in_a_revocation_list_is_no_line_on_stderr() -> None:
 def test_headers_of_any_octets_are_shown_without_control_characters() -> None:
     response = httpx.Response(200, headers=[(b"X", bytes(range(1, 256)))])
     assert all(line.isprintable() for line in wire.header_lines(response))
+
+
+@pytest.mark.parametrize("filler", ["a", " ", ",", "a ", ", a ", 'a="', "a=,", '\\"', ',a a="', "-="])
+def test_a_long_challenge_is_read_in_no_time(filler: str) -> None:
+    since = time.process_time()
+    for around in ("{}", 'Digest realm="r", {}', 'Digest nonce="{}', 'Digest x={}, nonce="n"'):
+        challenge([around.format(filler * (8192 // len(filler)))])
+    assert time.process_time() - since < 1.0
