@@ -27,9 +27,9 @@ from fortish.est.filling import known_of
 from fortish.est.trace import EstLine, trace
 from fortish.est.trust import anchor
 from fortish.est.wanted import Wanted, wanted_of
-from fortish.pki import keys, pem, requests
+from fortish.pki import away, keys, pem, requests
 from fortish.pki.faults import PkiFault
-from fortish.steps import Link, Step, compute
+from fortish.steps import Link, Step
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -77,7 +77,7 @@ def est_simple_enroll(
     begun, done = WAYS[context.server_key]
     yield trace(begun)
     if key is None:
-        key = yield from compute(lambda: keys.generate(algorithm))
+        key = yield from away.generated(algorithm)
     try:
         pool = [*received, *held(box, context)]
         issued = yield from _post_new(connection, key, wanted, pool, box_time(box))
@@ -146,7 +146,7 @@ def _post_new(
 
     body = bodies(context, made)
     if not context.need_pop:
-        yield trace(EstLine.POSTED, body=body(None))
+        yield trace(EstLine.POSTED, body=(yield from away.used(key, lambda: body(None))))
     final = key
     if context.server_key:
         final, received = yield from operations.serverkeygen(connection, body)

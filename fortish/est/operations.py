@@ -19,7 +19,7 @@ from fortish.pki import csrattrs as attributes
 from fortish.pki import keys, pkcs7, text
 from fortish.pki.certificates import raw_extensions
 from fortish.pki.faults import PkiFault
-from fortish.steps import Step
+from fortish.steps import Step, compute
 
 if TYPE_CHECKING:
     import httpx
@@ -98,7 +98,7 @@ def serverkeygen(
         yield trace(EstLine.BAD_MULTIPART, reason=fault.reason)
         raise
     try:
-        key = keys.load_der(wire.decode(made.key))
+        key = yield from compute(lambda: keys.load_der(wire.decode(made.key)))
     except (PeerFault, PkiFault) as fault:
         yield trace(EstLine.BAD_SERVER_KEY, reason=fault.reason)
         raise PeerFault(f"the server's key is unusable: {fault.reason}") from None
@@ -110,7 +110,8 @@ def _posted(connection: Connection, operation: str, body: Body) -> Generator[Ste
     """POST a request. One that is bound is made anew for each session, and shown again."""
     bound = connection.context.need_pop
     if bound:
-        yield trace(EstLine.POSTED, body=body((yield from connection.bindable())))
+        link = yield from connection.bindable()
+        yield trace(EstLine.POSTED, body=(yield from compute(lambda: body(link))))  # which key signs, only it knows
     response: httpx.Response = yield from connection.post(operation, body)
     yield from _expect_ok(response, connection.now())
     return response

@@ -15,7 +15,7 @@ from fortish.est.context import EstContext
 from fortish.est.enroll import Waiting, est_simple_enroll
 from fortish.est.renew import est_simple_reenroll
 from fortish.est.trust import proxy_of, trust_of
-from fortish.pki import keys
+from fortish.pki import away, keys
 from fortish.pki.faults import PkiFault
 from fortish.steps import Flow
 
@@ -84,7 +84,7 @@ def resume(box: Box, kept: Kept) -> Flow:
     pending = box.pending[kept]
     scope, name = kept
     try:
-        key = keys.load_private(pending.key, pending.password) if pending.key else None
+        key = (yield from away.loaded(pending.key, pending.password)) if pending.key else None
     except PkiFault as fault:
         raise EnrollFault(fault.reason) from None
     try:

@@ -22,9 +22,9 @@ from fortish.est.enroll import Ended, Waiting, bodies, ended, failed, save
 from fortish.est.trace import EstLine, dump, trace
 from fortish.est.trust import anchor, proxy_of, trust_of
 from fortish.messages import Text
-from fortish.pki import keys, pem, requests
+from fortish.pki import away, keys, pem, requests
 from fortish.pki.faults import PkiFault
-from fortish.steps import Link, Step, compute
+from fortish.steps import Link, Step
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -88,7 +88,7 @@ def _renew(
     context = connection.context
     key, body = yield from _request(context, values, attributes, kept)
     if not context.need_pop:
-        yield trace(EstLine.POSTED, body=body(None))
+        yield trace(EstLine.POSTED, body=(yield from away.used(key, lambda: body(None))))
     try:
         received = yield from operations.simplereenroll(connection, body)
     except Deferred as deferred:
@@ -120,7 +120,7 @@ def _request(
     try:
         current = pem.certificate(values["certificate"])
         key = yield from _next_key(values, kept)
-        requests.renewal_request(current, key)  # whether one can be made
+        yield from away.used(key, lambda: requests.renewal_request(current, key))  # whether one can be made
     except PkiFault as fault:
         yield trace(EstLine.CSR_FAILED, name=context.name, reason=fault.reason)
         raise EnrollFault(f"no request could be made: {fault.reason}") from None
@@ -140,10 +140,9 @@ def _next_key(values: dict[str, Any], kept: keys.PrivateKey | None) -> Generator
 
     `kept` is the new one of a request that waits already.
     """
-    key = keys.load_private(values["private-key"], values["password"])
+    key = yield from away.loaded(values["private-key"], values["password"])
     if values.get("est-regeneration-method") == "create-new-key":
         if kept is not None:
             return kept
-        fresh: keys.PrivateKey = yield from compute(lambda: keys.generate_like(key))
-        return fresh
+        return (yield from away.generated_like(key))
     return key

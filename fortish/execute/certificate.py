@@ -19,7 +19,7 @@ from fortish.execute.ca import store_changes
 from fortish.execute.requests import check_free, kept_in
 from fortish.execute.transfer import commit, demand, fetched, sent
 from fortish.messages import Text
-from fortish.pki import chains, keys, pem, pkcs12, requests
+from fortish.pki import away, chains, keys, pem, pkcs12, requests
 from fortish.pki.faults import ChainFault, PkiFault
 from fortish.steps import Flow, Say, Step, compute
 
@@ -42,19 +42,20 @@ def import_tftp(here: Here, arguments: Arguments) -> Flow:
         raise messages.parse_error(arguments["password"])  # a certificate has no password
     else:
         body = yield from fetched(arguments["server"], arguments["file"])
-        commit(here.box, [_answered(here.box, here.scope, body)])
+        put = yield from _answered(here.box, here.scope, body)
+        commit(here.box, [put])
     yield Say(Text.DONE())
 
 
-def _answered(box: Box, scope: str, body: bytes) -> Put:
+def _answered(box: Box, scope: str, body: bytes) -> Generator[Step, Any, Put]:
     """The entry whose request one of the certificates in `body` answers: it has the key. Raises `CliError` (-145)."""
     try:
         certificates = pem.certificates(body)
     except PkiFault:
         raise messages.failed(-145, Text.BAD_CERTIFICATE()) from None
-    for name, entry in box.cmdb.rows(scope, LOCAL).items():
-        certificate = _answer_to(entry, certificates)
-        if certificate is None:
+    for name, entry in list(box.cmdb.rows(scope, LOCAL).items()):
+        certificate = yield from _answer_to(entry, certificates)
+        if certificate is None or box.cmdb.entry(scope, LOCAL, name) is not entry:  # it was changed meanwhile
             continue
         if (scope, name) in box.enrolling:
             raise messages.failed(1, Text.EST_BUSY(name=name))
@@ -64,7 +65,7 @@ def _answered(box: Box, scope: str, body: bytes) -> Put:
     raise messages.failed(-145, Text.NO_REQUEST(), Text.BAD_CERTIFICATE())
 
 
-def _answer_to(entry: Entry, certificates: list[x509.Certificate]) -> x509.Certificate | None:
+def _answer_to(entry: Entry, certificates: list[x509.Certificate]) -> Generator[Step, Any, x509.Certificate | None]:
     """The certificate for the key of an entry's pending request; None too if the entry's own key is another."""
     request = entry.values.get("csr")
     if not request or entry.values.get("certificate"):
@@ -74,7 +75,8 @@ def _answer_to(entry: Entry, certificates: list[x509.Certificate]) -> x509.Certi
         secret = entry.values.get("password")
         if found is None or (secret is not None and secret.clear is None):  # a key that another box has encrypted
             return found
-        key = keys.load_private(entry.values.get("private-key", ""), secret.clear if secret is not None else "")
+        password = secret.clear if secret is not None else ""
+        key = yield from away.loaded(entry.values.get("private-key", ""), password)
     except PkiFault:
         return None
     return found if keys.same_key(found, key) else None
@@ -159,7 +161,7 @@ def _pkcs12(here: Here, name: str, values: dict[str, Any]) -> Exported:
     # The command takes no password, and a file without one would leave the key in clear: it is the private key's own.
     password = values["password"] or ""
     try:
-        key = keys.load_private(values["private-key"], password)
+        key = yield from away.loaded(values["private-key"], password)
         certificate = pem.certificate(values["certificate"])
     except PkiFault as fault:
         raise messages.failed(-168, Text.EST_NO_KEY(name=name, reason=fault.reason)) from None
@@ -206,7 +208,7 @@ def verify(here: Here, arguments: Arguments) -> Flow:
     if not values["certificate"] or not values["private-key"]:
         raise messages.failed(1, Text.VERIFY_NOTHING(name=name))
     try:
-        key = keys.load_private(values["private-key"], values["password"] or "")
+        key = yield from away.loaded(values["private-key"], values["password"] or "")
         fits = keys.same_key(key, pem.certificate(values["certificate"]))
     except PkiFault as fault:
         raise messages.failed(-145, Text.EST_NO_KEY(name=name, reason=fault.reason)) from None

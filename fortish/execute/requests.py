@@ -19,10 +19,10 @@ from fortish.execute import scep
 from fortish.execute.transfer import commit, demand
 from fortish.messages import Text
 from fortish.parse import parse_alternatives
-from fortish.pki import keys, names, requests
+from fortish.pki import away, keys, names, requests
 from fortish.pki.countries import country_code
 from fortish.pki.faults import PkiFault
-from fortish.steps import Flow, Say, compute
+from fortish.steps import Flow, Say
 
 # The fields of the subject in the order in which the box's own certificates have them, and their parameters.
 _SUBJECT = (
@@ -68,9 +68,10 @@ def _generate(here: Here, arguments: Arguments, algorithm: keys.Algorithm) -> Fl
     subject = _subject(arguments)
     alternatives = _alternatives(arguments["san"])
     scep.check(here, arguments)
-    key = yield from compute(partial(keys.generate, algorithm))
+    key = yield from away.generated(algorithm)
     try:
-        request = requests.new_request(key, subject, alternatives, arguments["challenge"] or None)
+        made = partial(requests.new_request, key, subject, alternatives, arguments["challenge"] or None)
+        request = yield from away.used(key, made)
     except PkiFault as fault:
         raise messages.failed(1, Text.BAD_SUBJECT(reason=fault.reason)) from None
     password = arguments["password"] or random_password()

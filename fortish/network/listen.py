@@ -23,7 +23,8 @@ from fortish.network.identity import Identity
 from fortish.network.stream import Stream, TlsStream
 from fortish.network.tcp import NOWHERE, Tcp
 from fortish.responder.body import LIMIT
-from fortish.responder.respond import Answer, Asked, Responder, Visitor, refusal, respond
+from fortish.responder.message import Refused
+from fortish.responder.respond import Answer, Answering, Asked, Responder, Visitor, refusal, responding
 
 if TYPE_CHECKING:
     from fortish.network.srp_server import Verifiers
@@ -39,7 +40,7 @@ _CONTINUE = h11.InformationalResponse(status_code=100, headers=[], reason=b"Cont
 
 Clock = Callable[[], float]
 Demand = Literal["optional", "required"]
-Answering = Callable[[Responder, Asked, Visitor, datetime], Answer]
+Respond = Callable[[Responder, Asked, Visitor, datetime], "Answer | Answering"]
 
 
 @dataclass(slots=True)
@@ -69,14 +70,14 @@ async def listen(
     clock: Clock,
     client_certificate: Demand,
     source_of: Callable[[int], str] = lambda port: "",
-    answering: Answering = respond,
+    answering: Respond = responding,
 ) -> Listener:
     """Serve `state` on `host` and `port` (0: any that is free), with a certificate for `names` and the time of `clock`.
 
     `clock` counts seconds since 1970. With "required" nobody is served who shows no certificate of the authority.
     `source_of` may know a better address of a visitor, by the port it comes from: an embedded world's own.
     Whoever asks for TLS-SRP has it on the same port, unless a certificate is required, which it cannot show, or
-    `fortish[srp]` is not installed. `answering` may stand in for `respond`, to fail now and then.
+    `fortish[srp]` is not installed. `answering` may stand in for `responding`, to fail now and then.
     Raises OSError where the address cannot be had.
     """
     entrance = _Entrance(state, Identity(state, tuple(names), clock, client_certificate == "required"))
@@ -166,7 +167,7 @@ class Connection:
         clock: Clock,
         stream: Stream,
         source: Callable[[], str],
-        answering: Answering = respond,
+        answering: Respond = responding,
     ) -> None:
         self._state, self._clock, self._stream, self._source = state, clock, stream, source
         self._respond = answering
@@ -193,7 +194,7 @@ class Connection:
         if received is None:
             return False
         visitor = replace(visitor, address=self._source() or visitor.address)
-        given = self._respond(self._state, received.asked, visitor, _moment(self._clock))
+        given = await self._answered(received.asked, visitor)
         if given.wire.delay:
             await asyncio.sleep(given.wire.delay)
         if received.asked.method == "HEAD":
@@ -204,6 +205,24 @@ class Connection:
         if len(received.asked.body) > LIMIT:
             await self._linger()
         return not (received.last or given.wire.close or given.wire.cut is not None)
+
+    async def _answered(self, asked: Asked, visitor: Visitor) -> Answer:
+        """The answer; what takes long to make does not keep the others waiting."""
+        given = self._respond(self._state, asked, visitor, _moment(self._clock))
+        if isinstance(given, Answer):
+            return given
+        try:
+            work = next(given)
+            while True:
+                try:
+                    made = await asyncio.to_thread(work)
+                except Refused as refused:
+                    work = given.throw(refused)
+                else:
+                    work = given.send(made)
+        except StopIteration as stop:
+            whole: Answer = stop.value
+            return whole
 
     async def _linger(self) -> None:
         """Read on for a moment before closing (RFC 9112 section 9.6): a reset would take the answer away again."""

@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import lru_cache
 
 from fortish.errors import LinkLost
 from fortish.messages import Text
@@ -29,6 +28,11 @@ HIGHEST = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 TOO_SMALL = frozenset({"CA_KEY_TOO_SMALL", "EE_KEY_TOO_SMALL"})  # what OpenSSL says of a certificate's key
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 PROXY_LIMIT = 1 << 16  # octets of a proxy's answer
+Asked = tuple[Trust, str, bool, str | None]
+
+# The public bundle takes longer to read than the rest of an enrollment; a context without a key can serve many.
+_SHARED: dict[Asked, ssl.SSLContext] = {}
+_MOST_SHARED = 16
 
 
 async def dial(peer: Peer, address: str, port: int, now: float) -> Link:
@@ -38,12 +42,7 @@ async def dial(peer: Peer, address: str, port: int, now: float) -> Link:
     """
     if peer.srp is not None:
         return await _srp(peer, address, port)
-    asked = peer.trust, peer.highest, peer.provisional, os.environ.get("SSLKEYLOGFILE")
-    if peer.credential is None:
-        context = _shared(*asked)
-    else:  # one of its own, since a key goes into it
-        context = _context(*asked)
-        _load(context, peer.credential)
+    context = await asyncio.to_thread(_prepared, peer) if _is_slow(peer) else _prepared(peer)
     with spelled(peer):
         async with asyncio.timeout(peer.timeout):
             stream = await _secured(peer, await connected(peer, address, port), context)
@@ -52,6 +51,30 @@ async def dial(peer: Peer, address: str, port: int, now: float) -> Link:
     except BaseException:
         stream.abort()
         raise
+
+
+def _is_slow(peer: Peer) -> bool:
+    """Whether the public bundle has to be read, which takes longer than the rest of a dial."""
+    return peer.trust.public and (peer.credential is not None or _asked(peer) not in _SHARED)
+
+
+def _prepared(peer: Peer) -> ssl.SSLContext:
+    """What a peer allows, and the key with which we show who we are. Raises `LinkLost`."""
+    if peer.credential is not None:
+        context = _context(*_asked(peer))  # one of its own, since a key goes into it
+        _load(context, peer.credential)
+        return context
+    asked = _asked(peer)
+    shared = _SHARED.get(asked)
+    if shared is None:
+        if len(_SHARED) >= _MOST_SHARED:
+            _SHARED.clear()
+        shared = _SHARED[asked] = _context(*asked)
+    return shared
+
+
+def _asked(peer: Peer) -> Asked:
+    return peer.trust, peer.highest, peer.provisional, os.environ.get("SSLKEYLOGFILE")
 
 
 async def _secured(peer: Peer, opened: Tcp, context: ssl.SSLContext) -> TlsStream:
@@ -185,10 +208,6 @@ def _context(trust: Trust, highest: str, provisional: bool, keylog: str | None) 
     if keylog:
         context.keylog_filename = keylog
     return context
-
-
-# The public bundle takes longer to read than the rest of an enrollment; a context without a key can serve many.
-_shared = lru_cache(maxsize=16)(_context)
 
 
 def _load(context: ssl.SSLContext, credential: Credential) -> None:

@@ -98,12 +98,13 @@ def encrypted_pem(key: PrivateKey, password: str) -> str:
 
 _HALVES: dict[bytes, bytes] = {}  # SubjectPublicKeyInfo by the digest of a PEM text and its password
 _MOST_HALVES = 1024
+_SHORTEST_RSA = 650  # characters of PEM; the longest curve's has 600 where it is encrypted, RSA 1024 some 900 in clear
 
 
 def public_half(pem: str, password: str) -> bytes:
     """The DER SubjectPublicKeyInfo of the key in a PEM text. Raises KeyUnreadable.
 
-    To decrypt and check a key takes long (RSA 4096: 0.3 s), so what this process has seen is not read again.
+    What this process has seen is not read again.
     """
     found = _HALVES.get(_digest(pem, password))
     return _remember(pem, password, load_private(pem, password)) if found is None else found
@@ -131,17 +132,27 @@ def _digest(pem: str, password: str) -> bytes:
 def load_private(pem: str, password: str) -> PrivateKey:
     """The key in a PEM text: PKCS #8, PKCS #1 or SEC1, encrypted or clear. Raises KeyUnreadable.
 
-    An empty password is none; one given for a key in clear is not needed and not minded.
+    An empty password is none; one given for a key in clear is not needed and not minded. An RSA key's numbers are
+    checked once: not again in a text that this process has written or read before.
     """
     octets = _octets(pem)
     secret = _octets(password) if password and b"ENCRYPTED" in octets else None
+    known = _digest(pem, password) in _HALVES
     try:
-        key = load_pem_private_key(octets, secret)
+        key = load_pem_private_key(octets, secret, unsafe_skip_rsa_key_validation=known)
     except TypeError:
         raise KeyUnreadable("the private key is encrypted and no password was given") from None
     except (ValueError, UnsupportedAlgorithm):
         raise KeyUnreadable("the private key cannot be read: malformed, or the password is wrong") from None
-    return _kept(key)
+    kept = _kept(key)
+    if not known and isinstance(kept, rsa.RSAPrivateKey):
+        _remember(pem, password, kept)
+    return kept
+
+
+def is_read_quickly(pem: str, password: str) -> bool:
+    """Whether `load_private` takes a few milliseconds at most: no RSA key, or one that needs no check any more."""
+    return len(pem) < _SHORTEST_RSA or _digest(pem, password) in _HALVES
 
 
 def load_der(data: bytes) -> PrivateKey:

@@ -5,11 +5,12 @@ An operation is a function in one table. It answers, or raises `Refused`; what a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
 from fortish.pki import pkcs7
@@ -25,7 +26,12 @@ from fortish.responder.message import BASIC_CHALLENGE, Answer, Asked, Refused, V
 from fortish.responder.policy import Label, Policy, Wrap
 from fortish.responder.state import Responder, Visit
 
-__all__ = ["OPERATIONS", "Answer", "Asked", "Responder", "Visit", "Visitor", "Wire", "refusal", "respond"]
+__all__ = [
+    "OPERATIONS", "Answer", "Answering", "Asked", "Responder", "Visit", "Visitor", "Wire", "finished", "refusal",
+    "respond", "responding",
+]  # fmt: skip
+
+Answering: TypeAlias = Generator[Callable[[], Any], Any, Answer]
 
 _ROOT: Final = "/.well-known/est/"
 _CERTS: Final = "application/pkcs7-mime"
@@ -82,9 +88,33 @@ class _Call:
 
 def respond(state: Responder, asked: Asked, visitor: Visitor, now: datetime) -> Answer:
     """The answer to one request at the time `now` (aware); it is noted in `state.history`. Never raises."""
+    return finished(responding(state, asked, visitor, now))
+
+
+def finished(answering: Answering) -> Answer:
+    """The answer, whatever it takes."""
+    try:
+        work = next(answering)
+        while True:
+            try:
+                made = work()
+            except Refused as refused:
+                work = answering.throw(refused)
+            else:
+                work = answering.send(made)
+    except StopIteration as stop:
+        given: Answer = stop.value
+        return given
+
+
+def responding(state: Responder, asked: Asked, visitor: Visitor, now: datetime) -> Answering:
+    """The same for a server that has others to answer: what takes long is yielded, to be called elsewhere.
+
+    What that returns is sent in, what it raises (Refused) thrown in.
+    """
     call = _Call(state, asked, visitor, now)
     try:
-        given = _answered(call)
+        given = yield from _answered(call)
     except Refused as refused:
         shown = _challenges(call, refused) if refused.status == 401 else ()
         # Bouncy Castle, which tells nothing of itself, fails where a challenge has a body that it does not read.
@@ -106,7 +136,7 @@ def _challenges(call: _Call, refused: Refused) -> list[str]:
     return [*found, BASIC_CHALLENGE] if "basic" in offered else found
 
 
-def _answered(call: _Call) -> Answer:
+def _answered(call: _Call) -> Answering:
     path = _path(call.asked.target)
     listed = path.startswith(revocation.PATH)
     if not listed:
@@ -121,6 +151,8 @@ def _answered(call: _Call) -> Answer:
     if fault.status:
         return _on_purpose(call, fault)
     given = OPERATIONS[call.operation].run(call)
+    if not isinstance(given, Answer):
+        given = yield from given
     return given if fault is NO_FAULT else spoilt(given, fault)
 
 
@@ -219,15 +251,15 @@ def _simplereenroll(call: _Call) -> Answer:
     return _certified(call, wanted)
 
 
-def _serverkeygen(call: _Call) -> Answer:
+def _serverkeygen(call: _Call) -> Answering:
     """RFC 7030 section 4.4: the request's key and signature are ignored, the key comes with the certificate."""
     _holder(call)
     wanted = _linked(call, requested(call.asked, proof=False))
     _approved(call, wanted)
-    made = keygen.generated(wanted)
+    made: keygen.Generated = yield partial(keygen.generated, wanted)
     terms = call.terms
     certificates = _issued(call, made.wanted, replace(terms, fault=replace(terms.fault, wrong_key=False)))
-    body, kind = keygen.multipart(made.key, certificates, _CERTS_ONLY, terms.fault)
+    body, kind = yield partial(keygen.multipart, made.key, certificates, _CERTS_ONLY, terms.fault)
     return answer(200, body, ("Content-Type", kind))
 
 
@@ -239,7 +271,7 @@ def _not_implemented(call: _Call) -> Answer:
 @dataclass(frozen=True, slots=True)
 class _Operation:
     method: str
-    run: Callable[[_Call], Answer]
+    run: Callable[[_Call], Answer | Answering]
 
 
 # Sorted by name; exactly the operations of RFC 7030 section 3.2.2.

@@ -19,7 +19,7 @@ from fortish.cmdb.store import GLOBAL, Entry, Put
 from fortish.errors import LinkLost, PeerFault, StorageFault
 from fortish.est.authorities import EnrollFault, box_time
 from fortish.est.enroll import Waiting
-from fortish.pki import chains, keys, pem, requests
+from fortish.pki import away, chains, keys, pem, requests
 from fortish.pki.certificates import serial_number
 from fortish.pki.faults import PkiFault
 from fortish.scep import operations
@@ -28,7 +28,7 @@ from fortish.scep.context import ScepContext, check_url
 from fortish.scep.message import MessageType, Signer, Status, issuer_and_subject
 from fortish.scep.operations import Sent, Server
 from fortish.scep.trace import ScepLine, trace
-from fortish.steps import Step, compute
+from fortish.steps import Step
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -233,16 +233,17 @@ def _renewal(box: Box, server: Server, context: ScepContext, values: dict[str, A
     if values["password"] is None:
         raise EnrollFault("the password of its private key is not known")
     current = pem.certificate(values["certificate"])
-    held = keys.load_private(values["private-key"], values["password"])
+    held = yield from away.loaded(values["private-key"], values["password"])
     key: keys.PrivateKey = held
     if values.get("private-key-retain") != "enable":
-        key = yield from compute(lambda: keys.generate_like(held))
+        key = yield from away.generated_like(held)
     transaction = _digest(keys.spki(key) + str(serial_number(current)).encode())
     if server.can("Renewal") and isinstance(held, rsa.RSAPrivateKey):
-        csr = requests.renewal_request(current, key)
+        csr = yield from away.used(key, lambda: requests.renewal_request(current, key))
         signer, kind = Signer(current, held), MessageType.RENEWAL_REQ
     else:
-        csr = requests.renewal_request(current, key, context.challenge or None)
+        challenge = context.challenge or None
+        csr = yield from away.used(key, lambda: requests.renewal_request(current, key, challenge))
         signer, kind = (yield from _own_signer(box, csr, key)), MessageType.PKCS_REQ
     return Request(context, csr, key, signer, transaction, values["password"], kind, renews=True)
 
@@ -256,8 +257,9 @@ def _own_signer(box: Box, csr: x509.CertificateSigningRequest, key: keys.Private
 
     own: Any = key
     if not isinstance(key, rsa.RSAPrivateKey):
-        own = yield from compute(lambda: keys.generate(_TEMPORARY))
-    return Signer(_self_signed(csr.subject, own, box_time(box)), own)
+        own = yield from away.generated(_TEMPORARY)
+    now = box_time(box)
+    return Signer((yield from away.used(own, lambda: _self_signed(csr.subject, own, now))), own)
 
 
 def _self_signed(subject: x509.Name, key: rsa.RSAPrivateKey, now: datetime) -> x509.Certificate:

@@ -10,6 +10,7 @@ import base64
 import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from fortish.box import Box
 from fortish.errors import LinkLost, PeerFault
 from fortish.est import wire
 from fortish.est.trust import proxy_of
-from fortish.pki import cms, names, pkcs7
+from fortish.pki import away, cms, names, pkcs7
 from fortish.pki.faults import CmsFault, PkiFault
 from fortish.scep.context import ScepContext, operation_url
 from fortish.scep.message import MessageType, Reply, Signer, Status, attributes, read_reply
@@ -128,7 +129,8 @@ def pki_operation(server: Server, sent: Sent) -> Generator[Step, Any, Reply]:
 def opened(sent: Sent, reply: Reply) -> Generator[Step, Any, list[x509.Certificate]]:
     """The certificates in an answer. Raises `PeerFault`."""
     try:
-        found = pkcs7.read_certs(cms.open_envelope(reply.envelope, sent.signer.certificate, sent.signer.key))
+        opening = partial(cms.open_envelope, reply.envelope, sent.signer.certificate, sent.signer.key)
+        found = pkcs7.read_certs((yield from away.used(sent.signer.key, opening)))
     except PkiFault as fault:
         yield trace(ScepLine.BAD_ANSWER, reason=fault.reason)
         raise PeerFault(f"the answer cannot be used: {fault.reason}") from None
@@ -148,7 +150,8 @@ def _wrapped(server: Server, sent: Sent, nonce: bytes) -> Generator[Step, Any, b
     yield trace(ScepLine.ENVELOPE, size=len(envelope))
     yield trace(ScepLine.OUTER)
     listed = attributes(sent.kind, sent.transaction, nonce)
-    message = cms.sign(envelope, listed, sent.signer.certificate, sent.signer.key)
+    signing = partial(cms.sign, envelope, listed, sent.signer.certificate, sent.signer.key)
+    message: bytes = yield from away.used(sent.signer.key, signing)
     yield trace(ScepLine.SIGNED)
     yield trace(ScepLine.ATTRIBUTES)
     for name in _STRINGS:

@@ -6,6 +6,7 @@ those of EST.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,15 @@ from fortish.box import Box, Kept, Pending
 from fortish.cmdb.checks import random_password
 from fortish.est.authorities import EnrollFault
 from fortish.est.pending import given_up
-from fortish.pki import keys, pem, requests
+from fortish.pki import away, keys, pem, requests
 from fortish.pki.faults import PkiFault
 from fortish.scep.context import ScepContext
 from fortish.scep.enroll import POLL, Request, Undecided, scep_poll
 from fortish.scep.message import MessageType, Signer
-from fortish.steps import Flow
+from fortish.steps import Flow, Step
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric import rsa
+    pass
 
 PROTOCOL = "scep"
 
@@ -45,7 +46,7 @@ def resume(box: Box, kept: Kept) -> Flow:
     """Ask for the decision. Raises `EnrollFault`: it failed for good; `Undecided`: it waits on, and is kept so."""
     pending = box.pending[kept]
     try:
-        request = _request(pending)
+        request = yield from _request(pending)
     except (PkiFault, TypeError, KeyError, ValueError) as fault:
         raise EnrollFault(f"the waiting request cannot be read: {fault}") from None
     try:
@@ -69,13 +70,14 @@ def _options(request: Request, password: str) -> dict[str, Any]:
     }
 
 
-def _request(pending: Pending) -> Request:
+def _request(pending: Pending) -> Generator[Step, Any, Request]:
     options = pending.options
-    signer_key: rsa.RSAPrivateKey = keys.load_private(options["signer-key"], pending.password)  # type: ignore[assignment]
+    signer_key: Any = yield from away.loaded(options["signer-key"], pending.password)  # RSA, as it was kept
+    key = yield from away.loaded(pending.key, pending.password)
     return Request(
         ScepContext(**options["context"]),
         requests.read_request(options["csr"]),
-        keys.load_private(pending.key, pending.password),
+        key,
         Signer(pem.certificate(options["signer"]), signer_key),
         options["transaction"],
         options["password"],

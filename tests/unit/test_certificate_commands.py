@@ -231,9 +231,7 @@ def test_a_name_that_is_taken_while_the_key_is_made_is_not_overwritten() -> None
         ("country", "state", "city", "organization", "units", "email", "san", "scep-url", "challenge", "source-ip",
          "ca-identifier", "password", "ca-cert", "fingerprint"), "",
     )  # fmt: skip
-    flow = requests.generate_ec(
-        Session(box), {**hook_arguments, "name": "web", "curve": "secp256r1", "common-name": "w"}
-    )
+    flow = requests.generate_rsa(Session(box), {**hook_arguments, "name": "web", "size": "1024", "common-name": "w"})
     step = next(flow)
     assert isinstance(step, Compute)
     taken = Entry({"comments": "mine"})

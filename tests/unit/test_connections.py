@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -15,10 +16,12 @@ from fortish.errors import LinkLost, PeerFault
 from fortish.est import wire
 from fortish.network.http import Conversation, asked
 from fortish.network.identity import Identity
-from fortish.network.listen import Listener, opened_server
+from fortish.network.listen import Listener, listen, opened_server
 from fortish.network.stream import Stream, TlsStream
 from fortish.network.tcp import Tcp, connect
 from fortish.responder.authority import Authority
+from fortish.responder.message import Asked, Visitor
+from fortish.responder.respond import responding
 from fortish.responder.state import Responder
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -81,6 +84,10 @@ def saying(*answers: bytes, then: Serving | None = None) -> Serving:
 
 def post(body: str = "") -> Any:
     return wire.request("POST", "https://localhost/x", body)
+
+
+def get(operation: str) -> Any:
+    return wire.request("GET", f"https://localhost/.well-known/est/{operation}")
 
 
 async def lost(work: Awaitable[object]) -> LinkLost:
@@ -230,3 +237,31 @@ def test_an_alert_is_told_by_its_name() -> None:
         return fault.reason
 
     assert asyncio.run(whole()) == "OpenSSL SSL_read: tls alert certificate required"
+
+
+def test_who_waits_for_a_key_keeps_nobody_waiting() -> None:
+    """An answer that takes long is made beside the loop: it is over when another client has had its own."""
+    gone = threading.Event()
+
+    def slow(state: Responder, asked: Asked, visitor: Visitor, now: datetime) -> Any:
+        if asked.target.endswith("slow"):
+            assert (yield lambda: gone.wait(10))
+        return (yield from responding(state, asked, visitor, now))
+
+    async def whole() -> list[int]:
+        state = Responder(Authority.fresh(datetime.now(UTC)))
+        how: dict[str, Any] = {"clock": time.time, "client_certificate": "optional", "answering": slow}
+        listener = await listen(state, "127.0.0.1", 0, names=["localhost"], **how)
+        streams = [await client(listener, True) for _ in range(2)]
+        waiting = asyncio.ensure_future(asked(Conversation(streams[0]), get("slow"), 1 << 20, 10.0))
+        await asyncio.sleep(0.05)
+        other = await asked(Conversation(streams[1]), get("cacerts"), 1 << 20, 10.0)
+        assert not waiting.done()
+        gone.set()
+        statuses = [other.status_code, (await waiting).status_code]
+        for stream in streams:
+            await stream.close(1.0)
+        await listener.close()
+        return statuses
+
+    assert asyncio.run(whole()) == [200, 404]

@@ -42,9 +42,9 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The public bundle's file. Contexts that have read another one are forgotten before and after."""
     path = tmp_path / "bundle.pem"
     monkeypatch.setattr(certifi, "where", lambda: str(path))
-    tls._shared.cache_clear()
+    tls._SHARED.clear()
     yield path
-    tls._shared.cache_clear()
+    tls._SHARED.clear()
 
 
 def box_before(server: Responder, state: Path | None = None) -> fortish.Appliance:

@@ -22,7 +22,7 @@ from fortish.pki.requests import new_request
 from fortish.responder import keygen
 from fortish.responder.authority import Authority
 from fortish.responder.policy import Policy
-from fortish.responder.respond import Asked, Responder, Visitor, respond
+from fortish.responder.respond import Asked, Responder, Visitor, respond, responding
 
 NOW = datetime(2023, 4, 6, 22, 37, 34, tzinfo=UTC)
 AUTHORITY = Authority.fresh(NOW)
@@ -158,3 +158,21 @@ def test_the_key_may_be_another_than_the_certificates():
     policy = Policy.from_toml("faults.serverkeygen = { wrong-key = true }")
     (_, _, key), (_, _, certs) = parts(ask(REQUEST, state=Responder(AUTHORITY, policy)))
     assert not same_key(load_der_private_key(key, None), read_certs(certs)[0])
+
+
+def test_a_key_is_made_where_the_server_says() -> None:
+    """So a server can answer others meanwhile."""
+    headers = ((b"content-type", b"application/pkcs10"), (b"authorization", BASIC))
+    asked = Asked("POST", "/.well-known/est/serverkeygen", headers, REQUEST)
+    answering, count = responding(Responder(AUTHORITY), asked, Visitor(), NOW), 0
+    work = next(answering)
+    while True:
+        count += 1
+        try:
+            work = answering.send(work())
+        except StopIteration as stop:
+            assert stop.value.status == 200
+            break
+    assert count == 2  # the key, and its text
+    with pytest.raises(StopIteration):
+        next(responding(Responder(AUTHORITY), Asked("GET", "/.well-known/est/cacerts"), Visitor(), NOW))
