@@ -21,7 +21,8 @@ class Hook:
     """A command: its words, what it is for, its positional parameters, of which the first `needs` must be given.
 
     On a box with VDOMs a command of the whole box (`global`) is not there inside a VDOM, and one of a VDOM (`vdom`) is
-    there only. One of the global tree (`tree`) is below `config global` only, and not on a box without VDOMs.
+    there only. One of the global tree (`tree`) is below `config global` only, and not on a box without VDOMs; one that
+    is used `inside` is there only, too, but it is on a box without VDOMs.
     What is not `done` is a command of the box that fortish knows by name and refuses in words.
     """
 
@@ -98,6 +99,8 @@ SCOPES = {"multi": "global", "global": "global", "vdoms": "global", "vdom": "vdo
 def _there(hook: Hook, place: str) -> bool:
     if hook.where == "tree":
         return place == "global"
+    if hook.where == "inside":
+        return place in ("global", "root")
     return hook.where == "both" or SCOPES.get(place, hook.where) == hook.where
 
 

@@ -48,6 +48,8 @@ class Text(Enum):
     BAD_ADDRESS           = D, "invalid ip address"
     BAD_CLASS             = D, "ip address must be a class A, B, or C ip"
     BAD_NETMASK           = D, "invalid netmask."
+    BAD_IPV6              = I, "invalid IPv6 address"
+    BAD_IPV6_PREFIX       = I, "invalid IPv6 prefix"
     BAD_MAC               = I, "invalid mac address"
     BAD_DOMAIN            = D, "domain name is not valid."
     NAME_CONFLICT         = D, "Name '{name}' conflict: 'address' and 'address group' cannot be the same name."

@@ -16,7 +16,7 @@ from fortish import commands as c
 from fortish import diagnose, execute, factory, get, grep, hooks, messages
 from fortish.access import FACTORY, Access, access, confined_to
 from fortish.box import Box
-from fortish.cmdb import render
+from fortish.cmdb import render, vdoms
 from fortish.cmdb.editor import CONFIGURES, READS, Editor, resolve_path
 from fortish.cmdb.schema import Table, View
 from fortish.cmdb.store import GLOBAL, ROOT, Change, Cmdb, Rows
@@ -269,10 +269,7 @@ class Session:
 
     def _sudo(self, scope: str, words: c.Words) -> Flow:
         """One command in another scope, without entering it."""
-        found = complete_word(scope, (GLOBAL, *self.cmdb.vdoms()))
-        if len(found) != 1:
-            raise messages.parse_error(scope)
-        with self.editor.elsewhere(found[0]):
+        with self.editor.elsewhere(vdoms.scope(self.cmdb, scope)):
             command = parse(as_text(words), READS)
             if command is not None:
                 yield from self.obey(command)

@@ -66,12 +66,47 @@ def read_pair(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any
         raise messages.value_error(typed, -9, Text.BAD_NETMASK()) from None
 
 
+def read_ipv6(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """An IPv6 address."""
+    word = one(attribute, words)
+    try:
+        return str(ipaddress.IPv6Address(word if "%" not in word else ""))
+    except ValueError:
+        raise messages.value_error(word, -255, Text.BAD_IPV6()) from None
+
+
+def read_prefix(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """An IPv6 address and the length of its prefix, `2001:db8::1/64`."""
+    word = one(attribute, words)
+    address, slash, length = word.partition("/")
+    try:
+        if not (slash and length.isascii() and length.isdecimal() and number(length) <= ipaddress.IPV6LENGTH):
+            raise ValueError(length)
+        return f"{ipaddress.IPv6Address(address if '%' not in address else '')}/{number(length)}"
+    except ValueError:
+        raise messages.value_error(word, -254, Text.BAD_IPV6_PREFIX()) from None
+
+
+MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+
+
 def read_mac(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
     """A MAC address."""
     word = one(attribute, words)
-    if not re.fullmatch(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", word):
+    if not MAC.fullmatch(word):
         raise messages.value_error(word, -33, Text.BAD_MAC())
     return word.lower()
+
+
+def read_macs(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
+    """MAC addresses, or ranges `02:00:5e:00:53:01-02:00:5e:00:53:09`."""
+    found = []
+    for word in words:
+        first, dash, last = word.lower().partition("-")
+        if not MAC.fullmatch(first) or (dash and (not MAC.fullmatch(last) or last < first)):
+            raise messages.value_error(word, -33, Text.BAD_MAC())
+        found.append(word.lower())
+    return tuple(dict.fromkeys(found))
 
 
 def read_fqdn(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from fortish import messages
 from fortish.cmdb import subnets
 from fortish.cmdb.addresses import is_mask
-from fortish.cmdb.schema import PathWords, Table, words
+from fortish.cmdb.schema import Attribute, PathWords, Table, words
 from fortish.cmdb.secrets import Secret, seal
 from fortish.cmdb.store import GLOBAL, SINGLE, Change, Cmdb, Drop, Entry, Order, Put
 from fortish.cmdb.subnets import INTERFACE, UNSET_PAIR
@@ -33,6 +33,9 @@ class Saved(Protocol):
 
     def value(self, name: str) -> Any:
         """A value or its default."""
+
+    def visible(self, attribute: Attribute) -> bool:
+        """Whether other values let this attribute be seen."""
 
 
 Check = Callable[[Saved], None]
@@ -102,9 +105,12 @@ def _empty(name: str, code: int) -> Exception:
 
 
 def mandatory(entry: Saved) -> None:
-    """Every mandatory attribute holds something (-56)."""
+    """Every mandatory attribute that can be seen holds something, or what may stand for it does (-56)."""
     for attribute in entry.table.attributes.values():
-        if attribute.mandatory and entry.value(attribute.name) in ("", None, ()):
+        if not attribute.mandatory or entry.value(attribute.name) not in ("", None, ()):
+            continue
+        instead = INSTEAD.get((entry.table.path, attribute.name))
+        if entry.visible(attribute) and (instead is None or not entry.value(instead)):
             raise _is_empty(attribute.name)
 
 
@@ -206,11 +212,19 @@ def endpoint_server(entry: Saved) -> None:
 
 # --- when ---
 
+POLICY = words("firewall policy")
+
 # fmt: off
 # Tables that share one set of names; by path, sorted.
 NAMESAKES: dict[PathWords, PathWords] = {
     ("firewall", "address"):  ("firewall", "addrgrp"),
     ("firewall", "addrgrp"):  ("firewall", "address"),
+}
+
+# What may stand for a mandatory attribute; by path and attribute, sorted.
+INSTEAD: dict[tuple[PathWords, str], str] = {
+    (POLICY, "dstaddr"): "dstaddr6",
+    (POLICY, "srcaddr"): "srcaddr6",
 }
 
 # When a value is set; by path and attribute, sorted.

@@ -303,8 +303,11 @@ TYPES: dict[str, Type] = {
     "ipv4-netmask-pair": Type(addresses.read_pair,            _plain,      _plain,  "<ipv4 mask>"),
     "ipv4-range":        Type(addresses.read_range,           _plain,      _plain,  "<ipv4>[-<ipv4>]"),
     "ipv4-ranges":       Type(addresses.read_ranges,          _quoted,     _listed, "<ipv4>[-<ipv4>]"),
+    "ipv6-address":      Type(addresses.read_ipv6,            _plain,      _plain,  "<ipv6>"),
+    "ipv6-prefix":       Type(addresses.read_prefix,          _plain,      _plain,  "<ipv6>/<length>"),
     "label":             Type(read_label,                     _quoted,     _plain,  "<string>"),
     "mac-address":       Type(addresses.read_mac,             _plain,      _plain,  "<mac>"),
+    "mac-ranges":        Type(addresses.read_macs,            _quoted,     _listed, "<mac>[-<mac>]"),
     "option":            Type(read_option,                    _listed,     _choice, ""),
     "password":          Type(read_secret,                    _enc,        _star,   "<passwd>"),
     "port-range":        Type(addresses.read_port_range,      _plain,      _plain,  "<port>[-<port>]"),
@@ -335,6 +338,8 @@ EMPTY: dict[str, Any] = {
     "integer": 0,
     "ipv4-address": "0.0.0.0",  # noqa: S104 - the box's empty value
     "ipv4-netmask-pair": "0.0.0.0 0.0.0.0",
+    "ipv6-address": "::",
+    "ipv6-prefix": "::/0",
     "mac-address": "00:00:00:00:00:00",
     "password": None,
 }

@@ -31,6 +31,15 @@ def choose(editor: Editor, path: PathWords) -> Outcome:
     return DONE
 
 
+def scope(cmdb: Cmdb, typed: str) -> str:
+    """The scope that is named: a VDOM by its whole name, as keys are; `global` may be cut. Raises `CliError`."""
+    if typed in cmdb.vdoms():
+        return typed
+    if not complete_word(typed, (GLOBAL,)):
+        raise messages.parse_error(typed)
+    return GLOBAL
+
+
 def edit(editor: Editor, name: str) -> Outcome:
     """Enter a VDOM; a new one is made after a question. Raises `CliError`."""
     cmdb = editor.cmdb

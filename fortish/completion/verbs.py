@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fortish import messages
+from fortish.cmdb import vdoms
 from fortish.cmdb.editor import READS
 from fortish.cmdb.store import GLOBAL
 from fortish.commands import Words
@@ -114,7 +115,7 @@ def _sudo(session: Administrator, typed: Words) -> Next:
     scopes = (GLOBAL, *session.editor.cmdb.vdoms())
     if not typed:
         return Next((entries(scopes),))
-    scope = choose(typed[0], scopes)
+    scope = vdoms.scope(session.editor.cmdb, typed[0])
     if len(typed) == 1:
         return _verbs(session, READS)
     verb = _allowed_verb(session, typed[1], choose(typed[1], READS))

@@ -341,7 +341,9 @@ def test_a_backup_may_hold_interfaces_with_one_subnet() -> None:
 )
 def test_a_bad_value_is_refused_and_changes_nothing(line: str, code: int) -> None:
     box = new()
-    text = f"config firewall vip\nedit v\nset portforward enable\nset extport 80\n{line}\nnext\nend"
+    text = (
+        f"config firewall vip\nedit v\nset mappedip 10.0.0.5\nset portforward enable\nset extport 80\n{line}\nnext\nend"
+    )
     assert refused(box, text) == [(line, code)]
     assert values(box, "firewall vip", "v")["extport"] == "80"
 
