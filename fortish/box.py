@@ -194,6 +194,10 @@ class Box:
         """Box time (seconds since 1970) as the box prints it: in its time zone. None: now."""
         return zones.local(self.clock.now() if seconds is None else seconds, self.timezone)
 
+    def variables(self, administrator: str, origin: str = "console") -> dict[str, str]:
+        """What stands in a value for these words (the vendor's documentation); `origin` is where somebody logged in."""
+        return {"$SerialNum": self.firmware.serial, "$USERFROM": origin, "$USERNAME": administrator}
+
     def save(self) -> None:
         """Keep what is not saved yet. Raises `StorageFault`."""
         self.cmdb.save()

@@ -14,6 +14,7 @@ from typing import Any
 
 from fortish import __version__, diagnose, execute, hooks, messages
 from fortish import commands as c
+from fortish.access import FACTORY
 from fortish.box import Box
 from fortish.cmdb.editor import CONFIGURES, Editor
 from fortish.errors import CliError
@@ -38,6 +39,7 @@ class Finding:
 def findings(box: Box, name: str, text: str, transcript: bool | None = None) -> Iterator[Finding]:
     """Every finding in one file, in its order."""
     editor = Editor(box.cmdb)
+    editor.variables = box.variables(FACTORY)
     joiner = LineJoiner()
     answering = False
     for typed in typed_lines(text, transcript):

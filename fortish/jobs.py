@@ -82,7 +82,7 @@ def _jobs_of(scope: str, name: str, entry: Entry, watch: Watch) -> Iterator[Job]
 
 
 def _reverting(box: Box) -> Iterator[Job]:
-    """With `cfg-save revert`, what is not saved in time is undone; everybody is warned of it first."""
+    """With `cfg-save revert`, a boot undoes what is not saved in time; everybody is warned of it first."""
     since = box.unsaved_since
     if since is None or not box.cmdb.unsafe or box.cmdb.value(GLOBAL, SYSTEM_GLOBAL, SINGLE, CFG_SAVE) != "revert":
         return
@@ -211,9 +211,9 @@ def warn(box: Box, name: str, scope: str = GLOBAL) -> Flow:
 
 
 def revert(box: Box, name: str, scope: str = GLOBAL) -> Flow:
-    """Nobody has saved: back to what is saved."""
-    box.cmdb.revert()
-    yield from ()
+    """Nobody has saved: the box boots with what is saved, as everybody was warned."""
+    yield Announce(Text.GOING_DOWN())
+    box.restart()
 
 
 def warn_of_revert(box: Box, name: str, scope: str = GLOBAL) -> Flow:

@@ -52,6 +52,7 @@ class Text(Enum):
     BAD_IPV6_PREFIX       = I, "invalid IPv6 prefix"
     BAD_MAC               = I, "invalid mac address"
     BAD_DOMAIN            = D, "domain name is not valid."
+    ALL_ALONE             = O, "'{name}' cannot be combined with others."
     NAME_CONFLICT         = D, "Name '{name}' conflict: 'address' and 'address group' cannot be the same name."
     OVERLAP               = D, "Subnets overlap between '{name}' with primary IP of '{other}'"
     ZERO_ADDRESS          = D, "IP address can not be 0"
@@ -66,6 +67,7 @@ class Text(Enum):
     CHECK_OPERATOR        = D, "object check operator error, {code}, discard the setting"
     END_BEFORE_START      = D, "end-ip must be greater than start-ip"
     PORTS_EMPTY           = D, "TCP/UDP/SCTP portrange cannot all be empty."
+    VIP_DUPLICATE         = I, "VIP entry is duplicated with another vip '{other}'."
     SAME_ACCESS_KEY       = D, ("Cannot configure two duplicate FortiCloud EMS."
                                 " Global EMS entry '{key}' has the same access key{empty}.")
     FULL                  = D, "Command fail. Return code {code} (reached the maximum number of entries)"
@@ -101,6 +103,7 @@ class Text(Enum):
     FIELD_EMPTY           = D, "The field {name} is empty!"
     CHECK_FAIL_EMPTY      = D, "node_check_object fail! for {name} "
     CHECK_FAIL_CUT        = D, "node_check_object fail! for {name} {start:.16}..."
+    PHYSICAL              = O, "A physical interface cannot be deleted or renamed."
     FACTORY               = O, "A factory certificate cannot be deleted or renamed."
     # the editor
     NEW_ENTRY             = D, "new entry '{key}' added"

@@ -69,6 +69,7 @@ class Session:
         """A fresh session of `administrator`, at the root prompt."""
         self.administrator = administrator
         self.editor = Editor(self.box.cmdb, vdom)
+        self.editor.variables = self.box.variables(administrator)
         self.debug = ConsoleDebug(permits=lambda daemon: self.access.sees(daemon))
         self.options: dict[str, Any] = {}
         self.batch = Batch()
@@ -131,6 +132,11 @@ class Session:
         return CONTINUED if self._joiner.waiting else f"{self.box.hostname} {self.place}{mark} "
 
     @property
+    def logged_out(self) -> bool:
+        """Whether the box was restarted, or divided, by somebody else."""
+        return self._logouts != self.box.logouts
+
+    @property
     def waiting(self) -> bool:
         """Whether a line is unfinished: a quote is open, or a backslash ended it."""
         return self._joiner.waiting
@@ -161,7 +167,7 @@ class Session:
         whole = self._joiner.feed(line)
         if whole is None:
             return
-        if self._logouts != self.box.logouts:  # the box was restarted, or divided, by somebody else
+        if self.logged_out:
             yield Say(Text.LOGGED_OUT())
             self.leave("logout")
             return

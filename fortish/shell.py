@@ -48,6 +48,10 @@ class _TimedOut(Exception):
     """Nobody has touched a key at the prompt for too long."""
 
 
+class _LoggedOut(Exception):
+    """The box has logged everybody out."""
+
+
 class Watcher(Protocol):
     """Who looks over an administrator's shoulder: a lab. It speaks only in lines below the prompt."""
 
@@ -237,6 +241,10 @@ class _Shell:
             except _TimedOut:
                 self._write(f"{Text.TIMEOUT()}\n\n")
                 return True
+            except _LoggedOut:
+                self._drop_lines()
+                self._write(f"{Text.LOGGED_OUT()}\n\n")
+                return True
             await self._obey(line)
             if not self._session.waiting and self._session.left in ("", *self.goes_on):
                 self._write("\n")
@@ -259,7 +267,7 @@ class _Shell:
             return line
         if self._pasted:
             start = self._pasted.pop()
-        beside = [asyncio.create_task(self._idle()), asyncio.create_task(self._watched())]
+        beside = [asyncio.create_task(each()) for each in (self._idle, self._watched, self._logged_out)]
         try:
             return as_text(await self._prompt.prompt_async(self._session.prompt, default=start))
         finally:
@@ -300,6 +308,13 @@ class _Shell:
             await asyncio.sleep(min(left, self._minute))
         if self._prompt.app.is_running and not self._prompt.app.is_done:
             self._prompt.app.exit(exception=_TimedOut)
+
+    async def _logged_out(self) -> None:
+        """End the prompt when the box boots meanwhile, or is divided."""
+        while not self._session.logged_out:  # noqa: ASYNC110 - the sign is a number
+            await asyncio.sleep(0.5)
+        if self._prompt.app.is_running and not self._prompt.app.is_done:
+            self._prompt.app.exit(exception=_LoggedOut)
 
     async def _watched(self) -> None:
         """End the prompt when whoever looks on says so."""

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from fortish import messages
-from fortish.cmdb import subnets
+from fortish.cmdb import subnets, vips
 from fortish.cmdb.addresses import is_mask
 from fortish.cmdb.schema import Attribute, PathWords, Table, words
 from fortish.cmdb.secrets import Secret, seal
-from fortish.cmdb.store import GLOBAL, SINGLE, Change, Cmdb, Drop, Entry, Order, Put
+from fortish.cmdb.store import GLOBAL, ROOT, SINGLE, Change, Cmdb, Drop, Entry, Order, Put
 from fortish.cmdb.subnets import INTERFACE, UNSET_PAIR
 from fortish.errors import CliError
 from fortish.messages import Text
@@ -169,6 +169,23 @@ def subnet_of_its_own(entry: Saved, typed: tuple[str, ...], value: Any) -> None:
         raise messages.value_error(typed[-1], -54, *reasons)
 
 
+def numbered(entry: Saved) -> None:
+    """An interface has a number in SNMP: one that was given none gets the lowest that is free."""
+    if not entry.value("snmp-index"):
+        entry.values["snmp-index"] = subnets.of(entry.cmdb).free_number()
+
+
+def free_to_move(entry: Saved, typed: tuple[str, ...], value: Any) -> None:
+    """An interface that something in its VDOM names stays there (-23; where this is looked at is inferred)."""
+    here = entry.cmdb.entry(GLOBAL, INTERFACE, entry.key)
+    if here is None or entry.cmdb.restoring or here.values.get("vdom", ROOT) == value:
+        return
+    users = [user for user in entry.cmdb.users(GLOBAL, INTERFACE, entry.key) if user.scope != GLOBAL]
+    if users:
+        reasons = Text.IN_USE(count=len(users)), Text.CHECK_FAIL(name="vdom", value=value)
+        raise messages.value_error(value, -23, *reasons)
+
+
 def _overlap_allowed(cmdb: Cmdb, vdom: str) -> bool:
     return bool(cmdb.value(vdom, SETTINGS, SINGLE, "allow-subnet-overlap") == "enable")
 
@@ -232,6 +249,7 @@ SET: dict[tuple[PathWords, str], Callable[[Saved, tuple[str, ...], Any], None]] 
     (("endpoint-control", "fctems"), CLOUD_KEY):            access_key,
     (("system", "dhcp", "server", "reserved-address"), "ip"): reserved,
     (INTERFACE, "ip"):                                      subnet_of_its_own,
+    (INTERFACE, "vdom"):                                    free_to_move,
 }
 
 # When an entry is saved; by path, sorted.
@@ -239,9 +257,11 @@ CHECKS: dict[PathWords, Check] = {
     ("endpoint-control", "fctems"):                 endpoint_server,
     ("firewall", "address"):                        address,
     ("firewall", "service", "custom"):              service,
+    ("firewall", "vip"):                            vips.check,
     ("router", "static"):                           route,
     ("system", "dhcp", "server", "exclude-range"):  rising,
     ("system", "dhcp", "server", "ip-range"):       rising,
+    INTERFACE:                                      numbered,
     ("vpn", "certificate", "ca"):                   _needs("ca", -146),
     ("vpn", "certificate", "local"):                local_certificate,
     ("vpn", "certificate", "remote"):               _needs("remote", -302),

@@ -6,7 +6,8 @@ Nothing here prints, asks or waits: `apply` returns lines, or a question that th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -65,6 +66,9 @@ VIEWS = {"root": "all", "multi": "none", "global": "global", "vdoms": "none", "v
 
 SETTINGS = ("system", "settings")
 READS = ("diagnose", "execute", "get", "show")  # what `sudo` may carry
+
+VARIABLE = re.compile(r"\$(?:SerialNum|USERFROM|USERNAME)(?![A-Za-z0-9_])")
+SECRETS = frozenset({"clear-password", "password", "private-key"})  # types of attribute
 
 # Inside a block that is kept as text every configuration verb is.
 KEEPING = tuple(dict.fromkeys((*LEGAL["ordered"], *LEGAL["entry"])))
@@ -147,6 +151,7 @@ class Editor:
         self.permits: Permits | None = None  # None: everything
         self.guard: Guard | None = None  # None: no transaction is open
         self._view: tuple[object, View] | None = None
+        self.variables: Mapping[str, str] = {}  # what stands for $USERNAME and the like in values
         self.keep_unknown = False
         self._block: Block | None = None
         self.frames: list[Frame] = []
@@ -391,8 +396,17 @@ class Editor:
         attribute = find_attribute(working, command.name)
         if self.guard is not None:
             self.guard.setting(working.table.path, attribute.name)
-        working.set(attribute, command.values)
+        working.set(attribute, self._expanded(attribute, command.values))
         return DONE
+
+    def _expanded(self, attribute: Attribute, values: tuple[str, ...]) -> tuple[str, ...]:
+        """Values with their variables replaced, however they are quoted: then no value that is printed holds one.
+
+        Secrets are taken as they are typed, and so is everything in a backup.
+        """
+        if not any("$" in value for value in values) or attribute.type in SECRETS or self.cmdb.restoring:
+            return values
+        return tuple(VARIABLE.sub(lambda found: self.variables.get(found[0], found[0]), value) for value in values)
 
     def _found(self, typed: str) -> tuple[Working, Attribute]:
         """The working copy, and the attribute of it that is about to be changed. Raises `CliError`."""
@@ -413,7 +427,7 @@ class Editor:
         working, attribute = self._found(command.name)
         if not attribute.multiple:
             raise messages.parse_error(command.name)
-        typed = TYPES[attribute.type].read(attribute, command.values, working)
+        typed = TYPES[attribute.type].read(attribute, self._expanded(attribute, command.values), working)
         held = tuple(working.value(attribute.name) or ())
         if isinstance(command, c.Append):
             members = tuple(dict.fromkeys((*held, *typed)))

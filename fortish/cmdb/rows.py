@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from fortish import commands as c
 from fortish import messages
-from fortish.cmdb import vdoms
+from fortish.cmdb import subnets, vdoms
 from fortish.cmdb.outcome import DONE, Outcome
 from fortish.cmdb.schema import PathWords
 from fortish.cmdb.store import Drop, Entry, Order, Put, Rows
+from fortish.cmdb.subnets import INTERFACE
 from fortish.cmdb.working import check_key, cloned, in_use, next_number
 from fortish.messages import Text
 
@@ -50,10 +51,13 @@ def _check_unused(editor: Editor, frame: Frame, key: str, going: frozenset[str])
         raise in_use(len(others))
 
 
-def _check_goes(frame: Frame, key: str) -> None:
-    """Whether an entry can be deleted at all. Raises `CliError`."""
-    if frame.child is None and frame.table.keeps(key):
-        raise messages.failed(-160, Text.FACTORY(), Text.DELETE_UNSET(key=key, code=-160))
+def _fixed(editor: Editor, frame: Frame, key: str) -> Text | None:
+    """Why an entry can be neither deleted nor renamed; None if it can."""
+    if frame.child is not None:
+        return None
+    if frame.table.path == INTERFACE and editor.rows(frame)[key].values.get("type") == "physical":
+        return Text.PHYSICAL
+    return Text.FACTORY if frame.table.keeps(key) else None
 
 
 def delete(editor: Editor, command: c.Delete) -> Outcome:
@@ -61,8 +65,9 @@ def delete(editor: Editor, command: c.Delete) -> Outcome:
     if editor.frame is None:
         return vdoms.delete(editor, command.key)
     frame, key, _ = _existing(editor, command.key)
-    _check_goes(frame, key)
     _check_unused(editor, frame, key, frozenset({key}))
+    if (why := _fixed(editor, frame, key)) is not None:
+        raise messages.failed(-160, why(), Text.DELETE_UNSET(key=key, code=-160))
     if frame.child is None:
         editor.commit([Drop(frame.scope, frame.table.path, key)])
     else:
@@ -75,7 +80,7 @@ def purge(editor: Editor, command: c.Purge) -> Outcome:
     frame = _top(editor)
 
     def remove() -> None:
-        keys = [key for key in editor.rows(frame) if not frame.table.keeps(key)]
+        keys = [key for key in editor.rows(frame) if _fixed(editor, frame, key) is None]
         for key in keys:
             _check_unused(editor, frame, key, frozenset(keys))
         if frame.child is None:
@@ -90,8 +95,8 @@ def purge(editor: Editor, command: c.Purge) -> Outcome:
 def rename(editor: Editor, command: c.Rename) -> Outcome:
     """Give an entry another key; everyone who names it follows."""
     frame, key, rows = _existing(editor, command.key)
-    if frame.table.keeps(key):
-        raise messages.failed(-160, Text.FACTORY())
+    if (why := _fixed(editor, frame, key)) is not None:
+        raise messages.failed(-160, why())
     new = _free(editor, frame, command.new, rows)
     order = tuple(new if old == key else old for old in rows)
     if frame.child is not None:
@@ -126,10 +131,18 @@ def clone(editor: Editor, command: c.Clone) -> Outcome:
     new = _free(editor, frame, command.new, rows)
     if frame.child is None:
         editor.cmdb.before_reading(frame.table.path, key)
-        editor.commit([Put(frame.scope, frame.table.path, new, cloned(frame.table, rows[key]))])
+        editor.commit([Put(frame.scope, frame.table.path, new, _copy(editor, frame, rows[key]))])
     else:
         frame.child.put(new, rows[key])
     return DONE
+
+
+def _copy(editor: Editor, frame: Frame, entry: Entry) -> Entry:
+    """A copy of an entry, with numbers of its own."""
+    copy = cloned(frame.table, entry)
+    if frame.table.path != INTERFACE:
+        return copy
+    return Entry({**copy.values, "snmp-index": subnets.of(editor.cmdb).free_number()}, copy.children)
 
 
 def move(editor: Editor, command: c.Move) -> Outcome:

@@ -1,4 +1,4 @@
-"""Which interface has which subnet: the one that overlaps is found without looking at all of them.
+"""Which interface has which subnet, and which number: what overlaps, or is free, is found without looking at all.
 
 Two subnets overlap only if one holds the other. So an interface's subnet is looked up in a sorted list twice: what
 starts inside it, and, for each length of mask that there is, the subnet that would hold it.
@@ -34,9 +34,12 @@ def _number(dotted: str) -> int:
 
 
 class Subnets:
-    """The subnets of one box's interfaces, by VDOM."""
+    """The subnets of one box's interfaces, by VDOM, and the numbers that the interfaces have in SNMP."""
 
     def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._taken: Counter[int] = Counter()
+        self._lowest = 1  # no lower number is free
         self._of: dict[str, tuple[str, Held]] = {}
         self._sorted: dict[str, list[Held]] = {}
         self._sizes: dict[str, Counter[int]] = {}
@@ -44,6 +47,9 @@ class Subnets:
     def put(self, key: str, entry: Entry) -> None:
         """An interface is as this entry says."""
         self.drop(key)
+        number = int(entry.values.get("snmp-index", 0))
+        self._numbers[key] = number
+        self._taken[number] += 1
         pair = str(entry.values.get("ip", UNSET_PAIR))
         if pair != UNSET_PAIR:
             vdom = str(entry.values.get("vdom", ROOT))
@@ -54,10 +60,20 @@ class Subnets:
 
     def drop(self, key: str) -> None:
         """An interface is gone."""
+        if key in self._numbers:
+            number = self._numbers.pop(key)
+            self._taken[number] -= 1
+            self._lowest = max(1, min(self._lowest, number))
         if key in self._of:
             vdom, held = self._of.pop(key)
             del self._sorted[vdom][bisect_left(self._sorted[vdom], held)]
             self._sizes[vdom][held[1] - held[0]] -= 1
+
+    def free_number(self) -> int:
+        """The lowest number that no interface has."""
+        while self._taken[self._lowest] > 0:
+            self._lowest += 1
+        return self._lowest
 
     def overlapping(self, vdom: str, pair: str, but: str) -> str | None:
         """An interface of the VDOM whose subnet overlaps this one; `but` does not count."""
@@ -80,7 +96,7 @@ _KNOWN: WeakKeyDictionary[Cmdb, Subnets] = WeakKeyDictionary()
 
 
 def of(cmdb: Cmdb) -> Subnets:
-    """The subnets of this configuration, kept true from the first question on."""
+    """The subnets and numbers of this configuration, kept true from the first question on."""
     found = _KNOWN.get(cmdb)
     if found is None:
         found = _KNOWN[cmdb] = Subnets()

@@ -10,7 +10,7 @@ import secrets
 from typing import Any
 
 from fortish import messages
-from fortish.cmdb import checks
+from fortish.cmdb import checks, members
 from fortish.cmdb.schema import Attribute, PathWords, Table
 from fortish.cmdb.store import Cmdb, Entry, Put, Rows
 from fortish.cmdb.types import TYPES
@@ -110,6 +110,7 @@ class Working:
 
         Raises `CliError` where a list gets too long.
         """
+        value = members.combined(self.table.path, name, value)
         attribute = self.table.attributes.get(name)
         if attribute is not None and attribute.limit and len(value) > attribute.limit:
             reason = Text.TOO_MANY(name=name.replace("-", " "), limit=attribute.limit)

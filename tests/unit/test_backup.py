@@ -9,7 +9,8 @@ from fortish.main import main
 
 CHANGES = [
     "config system dns", "unset primary", "end",
-    "config system interface", "delete port4", "edit port1", "unset allowaccess", "set alias x", "end",
+    "config firewall address", "delete none", "end",
+    "config system interface", "edit port1", "unset allowaccess", "set alias x", "end",
 ]  # fmt: skip
 
 
@@ -25,7 +26,7 @@ def test_a_backup_brings_back_what_was_changed_deleted_and_unset(tmp_path: Path)
     backup = tmp_path / "backup.conf"
     backup.write_text(first, "utf-8")
     box = boot(Options(config=backup, frozen=True, network="none")).box
-    assert "port4" not in box.cmdb["system interface"]
+    assert "none" not in box.cmdb["firewall address"]
     assert box.cmdb["system interface"]["port1"]["allowaccess"] == ()
     assert box.cmdb["system dns"][""]["primary"] == "0.0.0.0"
     again = saved(tmp_path, "--config", str(backup))

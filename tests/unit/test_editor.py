@@ -205,8 +205,8 @@ class Full:
     [
         ("config system interface", "edit port1", "set alias x", "next"),
         ("config system interface", "edit port1", "set alias x", "end"),
-        ("config system interface", "delete port1"),
-        ("config system interface", "rename port1 to lan"),
+        ("config firewall address", "delete none"),
+        ("config firewall address", "rename none to nobody"),
         ("config system interface", "clone port1 to lan"),
         ("config firewall policy", "move 2 before 1"),
     ],
@@ -288,11 +288,12 @@ def test_an_entry_deleted_meanwhile_cannot_be_saved(editor: Editor, box: Box) ->
 
 
 def test_an_entry_in_use_cannot_be_deleted(editor: Editor, box: Box) -> None:
-    run(editor, "config system interface", "edit agg", "set type aggregate", "set member port1", "next")
-    error = refused(editor, "delete port1")
+    run(editor, "config system interface", "edit lan", "set interface port1", "next")
+    run(editor, "edit agg", "set type aggregate", "set member lan", "next")
+    error = refused(editor, "delete lan")
     assert error.lines == ("The entry is used by other 1 entries", "Command fail. Return code -23")
-    run(editor, "delete agg", "delete port1")
-    assert "port1" not in box.cmdb["system interface"]
+    run(editor, "delete agg", "delete lan")
+    assert "lan" not in box.cmdb["system interface"]
 
 
 def test_a_missing_entry_cannot_be_deleted_renamed_cloned_or_moved(editor: Editor, box: Box) -> None:
@@ -306,13 +307,14 @@ def test_a_missing_entry_cannot_be_deleted_renamed_cloned_or_moved(editor: Edito
 
 
 def test_a_key_that_is_taken_is_refused(editor: Editor) -> None:
-    run(editor, "config system interface")
-    for line in ("rename port1 to port2", "clone port1 to port2"):
+    run(editor, "config system alias", "edit a", "next", "edit b", "next")
+    for line in ("rename a to b", "clone a to b"):
         assert refused(editor, line).code == -5
 
 
 def test_a_rename_keeps_the_place_and_everyone_who_names_it_follows(editor: Editor, box: Box) -> None:
-    run(editor, "config system interface", "edit agg", "set type aggregate", "set member port2 port1", "end")
+    run(editor, "config system interface", "edit vlan", "set interface port1", "next")
+    run(editor, "edit agg", "set type aggregate", "set member port2 vlan", "end")
     run(
         editor,
         "config system ntp",
@@ -322,9 +324,9 @@ def test_a_rename_keeps_the_place_and_everyone_who_names_it_follows(editor: Edit
         "set server x",
         "set interface-select-method specify",
     )
-    run(editor, "set interface port1", "end", "end")
-    run(editor, "config system interface", "rename port1 to lan")
-    assert list(box.cmdb["system interface"])[:2] == ["lan", "port2"]
+    run(editor, "set interface vlan", "end", "end")
+    run(editor, "config system interface", "rename vlan to lan")
+    assert list(box.cmdb["system interface"])[-2:] == ["lan", "agg"]
     assert set(box.cmdb["system interface"]["agg"]["member"]) == {"port2", "lan"}
     assert box.cmdb["system ntp"][""]["ntpserver"]["1"]["interface"] == "lan"
     assert refused(editor, "delete lan").code == -23

@@ -287,6 +287,20 @@ def test_control_d_and_control_c_at_the_login_leave_the_program(key: str) -> Non
     assert screen.endswith("FGT login: \n")
 
 
+def test_who_waits_at_the_prompt_while_the_box_boots_stands_before_the_login() -> None:
+    box = box_with(hostname="FGT", cfg_save="revert", cfg_revert_timeout=10)
+    account(box)
+    box.save()
+    status, session, screen = type_at(
+        box, (PROMPT, "config system alias\redit left\rend\r"), ("(left) # ", "execute date 2038-01-01\r"),
+        (LOGIN, "admin\r"), ("Password: ", "pw\r"), (PROMPT, "exit\r"),
+    )  # fmt: skip
+    assert "The system is going down NOW !!" in screen
+    assert "exit\n\nFGT login: admin\nPassword: \nWelcome!\n\n" in screen
+    assert "left" not in box.cmdb["system alias"]
+    assert session.left == "exit" and status == 0
+
+
 def test_a_logout_asks_for_a_login_in_the_same_terminal() -> None:
     box = box_with(hostname="FGT")
     account(box, "second")

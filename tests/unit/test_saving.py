@@ -182,7 +182,9 @@ def test_what_nobody_saves_is_undone_in_its_time_with_a_warning_before() -> None
         appliance.advance(seconds=8)
         assert aliases(appliance.cmdb) == ["lost"]
         appliance.advance(seconds=2)
-        assert aliases(appliance.cmdb) == [] and len(said) == 1
+        assert aliases(appliance.cmdb) == [] and said[1:] == ["The system is going down NOW !!"]
+        assert session.run("show") == "exit\n"
+        said, session = [said[0]], appliance.session()
         session.run(LOST)
         appliance.advance(seconds=25)
         assert len(said) == 2
@@ -205,7 +207,7 @@ def test_only_what_was_saved_is_there_after_a_restart(tmp_path: Path) -> None:
             session = appliance.session()
             if name == "one":
                 session.run("config system global\nset cfg-save manual\nend")
-            session.run(f"config system alias\nedit {name}\nend\nconfig system interface\ndelete port4\nend")
+            session.run(f"config system alias\nedit {name}\nend\nconfig firewall address\ndelete none\nend")
             assert not saves or session.run("execute cfg save") == "config saved.\n"
     with fortish.Appliance(network="none", state=state) as appliance:
         assert aliases(appliance.cmdb) == ["one", "three"]
@@ -214,7 +216,7 @@ def test_only_what_was_saved_is_there_after_a_restart(tmp_path: Path) -> None:
         session.run("config system global\nset cfg-save automatic\nend")
     with fortish.Appliance(network="none", state=state) as appliance:
         assert appliance.cmdb["system interface"]["port1"]["alias"] == "mine"
-        assert "port4" not in appliance.cmdb["system interface"]
+        assert "none" not in appliance.cmdb["firewall address"]
 
 
 # --- backup and restore ---
@@ -240,10 +242,10 @@ def restored(appliance: fortish.Appliance, folder: Path, text: str) -> tuple[str
 def test_a_backup_that_is_restored_gives_the_same_backup_again(tmp_path: Path) -> None:
     with fortish.Appliance(files=tmp_path, state=tmp_path / "s") as appliance:
         session = appliance.session()
-        session.run("config system interface\ndelete port4\nedit port1\nset alias x\nend")
+        session.run("config firewall address\ndelete none\nend\nconfig system interface\nedit port1\nset alias x\nend")
         before = session.run("show").split("\n", 4)[4]
         session.run("execute backup config tftp b.conf 192.0.2.10")
-        session.run("config system interface\ndelete port3\nend\nconfig system alias\nedit new\nend")
+        session.run("config firewall address\ndelete all\nend\nconfig system alias\nedit new\nend")
         text = (tmp_path / "b.conf").read_text("utf-8")
         assert restored(appliance, tmp_path, text.replace("\n", "\r\n"))[1] == 0
         assert appliance.session().run("show").split("\n", 4)[4] == before
@@ -413,10 +415,10 @@ def test_a_factory_reset_survives(tmp_path: Path) -> None:
     state = tmp_path / "s"
     with fortish.Appliance(network="none", state=state, hostname="mine") as appliance:
         session = appliance.session()
-        session.run("config system alias\nedit gone\nend\nconfig system interface\ndelete port4\nend")
+        session.run("config system alias\nedit gone\nend\nconfig firewall address\ndelete none\nend")
         appliance.runtime.box.log(22205, name="x")
         session.run("execute factoryreset", answers=["y"])
     runtime = boot(Options(state=state, network="none", frozen=True))
     assert runtime.box.hostname == "FortiProxy-VM64" and aliases(runtime.box.cmdb) == []
-    assert "port4" in runtime.box.cmdb["system interface"] and len(runtime.box.events) == 1
+    assert "none" in runtime.box.cmdb["firewall address"] and len(runtime.box.events) == 1
     runtime.store.close()  # type: ignore[union-attr]

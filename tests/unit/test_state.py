@@ -124,8 +124,10 @@ def test_a_secret_is_kept_as_its_enc_text_alone_and_opens_again(path: Path) -> N
 
 
 SCRIPT = """\
+config firewall address
+    delete FABRIC_DEVICE
+end
 config system interface
-    delete port4
     edit port1
         unset allowaccess
         set alias "a \\"b\\" é"
@@ -180,7 +182,7 @@ def test_the_whole_configuration_is_the_same_after_a_restart(path: Path) -> None
     assert not failed
     again = typed(path, "show")[0]
     assert text.split("#global_vdom=1\n")[1] == again.split("#global_vdom=1\n")[1]
-    assert 'edit "eve"' in again and 'edit "bob"' not in again and 'edit "port4"' not in again
+    assert 'edit "eve"' in again and 'edit "bob"' not in again and 'edit "FABRIC_DEVICE"' not in again
     assert again.index("edit 3\n        set uuid") < again.index("edit 1\n        set uuid")
     assert 'edit "two"' not in again
     assert "b.example" in again and "unset allowaccess" in again
