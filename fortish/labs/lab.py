@@ -233,12 +233,19 @@ def _texts(where: str, value: object) -> dict[str, str]:
     for name, text in table(where, value).items():
         if not isinstance(text, str):
             raise UsageError(f"{where}: {name} must be a text")
-        if "/" in name or name.startswith("."):
-            raise UsageError(f"{where}: {name!r} cannot be a name here")
+        _file(where, name)
     return dict(table(where, value))
 
 
+def _file(where: str, name: str) -> None:
+    """Raises `UsageError` for what is no name of a file in the file server's folder."""
+    if not name or name.startswith(".") or {"/", "\\", "\0"} & set(name):
+        raise UsageError(f"{where}: {name!r} cannot be a name here")
+
+
 def _authorities(where: str, value: object) -> dict[str, dict[str, Any]]:
+    for name in table(where, value):
+        _file(where, name)
     return {
         name: fields(f"{where}.{name}", it, {"common-name": _TEXT, "made": _time, "same-key": _FLAG})
         for name, it in table(where, value).items()

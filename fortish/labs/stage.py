@@ -145,10 +145,10 @@ async def _furnished(
     start = _beginning(lab, runtime) if known is None else known
     if live and known is None:
         write(folder / BEGINNING, json.dumps(asdict(start)))
-    if lab.world.administrator not in runtime.box.cmdb["system admin"]:
-        raise UsageError(
-            f"{lab.folder / labs.LAB}: world: administrator: {labs.START} has no {lab.world.administrator!r}"
-        )
+    if (name := lab.world.administrator) not in runtime.box.cmdb["system admin"]:
+        if known is not None:
+            raise UsageError(f"{name!r}, who sits here, was deleted; 'fortish lab reset {folder.name}' begins anew")
+        raise UsageError(f"{lab.folder / labs.LAB}: world: administrator: {labs.START} has no {name!r}")
     session = Session(runtime.box, lab.world.administrator)
     if lab.world.vdom:
         session.enter(lab.world.vdom)

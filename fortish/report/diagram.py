@@ -40,7 +40,7 @@ def diagram(exchanges: Sequence[Exchanged], turns: Sequence[Turn], hostname: str
     lines = {number: turn.number for turn in turns for number in turn.exchanges}
     servers = {exchange.server for exchange in exchanges}
     server = _host(next(iter(servers))) if len(servers) == 1 else "EST servers"
-    pieces = [f'<li class="ends"><span>{safe(hostname or "box")}</span> <span>{safe(server)}</span></li>\n']
+    pieces = [f'<li class="ends"><span>{safe(hostname or "box")}</span> <span>{_breaking(server)}</span></li>\n']
     before: Exchanged | None = None
     for number, exchange in enumerate(exchanges, 1):
         pieces += _between(before, exchange, many=len(servers) > 1)
@@ -53,6 +53,11 @@ def diagram(exchanges: Sequence[Exchanged], turns: Sequence[Turn], hostname: str
 
 def _host(server: str) -> str:
     return urlsplit(server).netloc or server
+
+
+def _breaking(server: str) -> str:
+    """A server's name, which breaks before its port rather than inside a word."""
+    return safe(server).replace(":", "<wbr>:")
 
 
 def _between(before: Exchanged | None, exchange: Exchanged, *, many: bool) -> Iterator[str]:

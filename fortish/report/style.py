@@ -111,6 +111,7 @@ _SCREEN = """
 
 _DIAGRAM = """
 .diagram { --no: 2.25rem; --way: 27rem; --in: 1.5rem; list-style: none; margin: 0; padding: 0; font-size: .875rem; }
+.diagram > li { content-visibility: auto; contain-intrinsic-size: auto 4.5rem; }
 .diagram .ends { display: flex; gap: .5rem; max-width: calc(var(--no) + var(--way)); padding-left: var(--no); }
 .ends > span { flex: 1; padding: .3rem .6rem; background: var(--panel); border: 1px solid var(--edge);
   border-radius: .375rem; font-weight: 600; }
@@ -162,7 +163,7 @@ _NARROW = """
   .turn::before { display: none; }
   .turn .turn { padding-left: .5rem; }
   .turn .chunk, .turn .turn .chunk { margin-left: 0; padding-left: 0; }
-  .diagram { --in: .75rem; }
+  .diagram { --in: .75rem; --way: 100%; }
   .diagram summary { grid-template-columns: var(--no) minmax(0, 1fr); }
   .note { display: none; }
   .opened { margin-left: 0; padding-left: .75rem; }
@@ -181,7 +182,7 @@ _PRINT = """
 @media print {
   body { max-width: none; padding: 0; font-size: 10pt; }
   nav { display: none; }
-  .chunk { content-visibility: visible; }
+  .chunk, .diagram > li { content-visibility: visible; }
   details::details-content { content-visibility: visible; block-size: auto; }
   kbd, pre, .screen { font-size: 8.5pt; }
   summary { break-after: avoid; }

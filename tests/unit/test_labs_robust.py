@@ -180,6 +180,24 @@ def test_a_lab_never_removes_the_folder_it_is_written_in(
     assert (lab / "lab.toml").exists()
 
 
+@pytest.mark.parametrize("table", ["files", "authorities"])
+@pytest.mark.parametrize("name", ["../x", "a/b", "a\\\\b", ".x", ""])
+def test_a_lab_writes_no_file_outside_of_its_folder(table: str, name: str, tmp_path: Path) -> None:
+    value = '"text"' if table == "files" else '{ common-name = "x" }'
+    folder = write_lab(tmp_path / "lab", check=CHECK, world=f'{table} = {{ "{name}" = {value} }}')
+    with pytest.raises(UsageError, match="cannot be a name here"):
+        read(folder)
+
+
+def test_who_deletes_themselves_is_told_how_to_begin_anew(tmp_path: Path, home: Path) -> None:
+    account = "config system admin\nedit rita\nset accprofile super_admin\nset password Look-1\nend\n"
+    lab = write_lab(tmp_path / "lab", check=CHECK, world="administrator = 'rita'", start_conf=account)
+    sit(lab, home, "exit\r")
+    (lab / "lab.toml").write_text((lab / "lab.toml").read_text("utf-8").replace("'rita'", "'anna'"), "utf-8")
+    with pytest.raises(UsageError, match="'anna', who sits here, was deleted; 'fortish lab reset lab' begins anew"):
+        sit(lab, home, "exit\r")
+
+
 # --- damaged files --------------------------------------------------------------------------------------------------
 
 DAMAGE: tuple[bytes, ...] = (b"", b"{", b"\xff\xfe\0", b"[]", b'{"tasks": 3}', b"3", b"null null", b"[" * 100_000)

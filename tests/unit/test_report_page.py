@@ -217,16 +217,18 @@ def test_every_exchange_shows_its_timing_and_unfolds_what_it_was_made_of(
         assert re.search(r"Line \d+, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC on the box's clock", text)
 
 
-def test_arrows_point_where_things_go(browser: Browser, pages: dict[str, Path]) -> None:
-    browser.open(pages["failing"])
-    box, server, ask, refused, lost = browser.evaluate(
-        """[".ends > span", ".ends > span + span", ".ask", ".refused", ".lost"].map(name => {
+@pytest.mark.parametrize("width", [1280, 640, 360])
+def test_arrows_point_where_things_go(width: int, browser: Browser, pages: dict[str, Path]) -> None:
+    browser.open(pages["failing"], width=width)
+    box, server, opening, ask, refused, lost = browser.evaluate(
+        """[".ends > span", ".ends > span + span", ".opening > span", ".ask", ".refused", ".lost"].map(name => {
           const {left, right} = document.querySelector(name).getBoundingClientRect();
           return [left, right];
         })"""
     )
     assert box[0] < ask[0] < box[1] < server[0] < ask[1] < server[1]
     assert refused == ask
+    assert [abs(one - other) < 2 for one, other in zip(opening, ask, strict=True)] == [True, True]
     assert lost[0] == ask[0]
     assert lost[1] < ask[1]
 
@@ -276,12 +278,13 @@ def test_a_day_of_work_opens_quickly(browser: Browser, tmp_path: Path) -> None:
         rows.append({"at": float(number), "kind": "printed", "text": f"Version: v7.6.0\nSerial-Number: {number}"})
     began = time.monotonic()
     page = tmp_path / "long.html"
-    page.write_text(report(rows, []), "utf-8")
-    assert time.monotonic() - began < 5
+    made = [Exchanged("cacerts", "https://a.example", Timing(at, at, 5.0, 1, 9.0), status=200) for at in range(500)]
+    page.write_text(report(rows, made), "utf-8")
+    assert time.monotonic() - began < 10
     assert page.stat().st_size < 5_000_000
     began = time.monotonic()
     browser.open(page, width=360, height=760)
     assert browser.screenshot()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
     browser.evaluate("location.hash = '#l19999'")
     assert 0 <= browser.evaluate("document.getElementById('l19999').getBoundingClientRect().top") < 760
