@@ -174,6 +174,7 @@ def _responder(lab: Lab, folder: Path, live: bool) -> Responder:
     responder = kept_responder(place, world.responder, now, lambda text: None)
     with needed(folder / SEEN):
         rows = read_json(folder / SEEN) or []
+        responder.history.clear()  # what happened before the learner came does not count
         responder.history.extend(Visit(**{**row, "time": datetime.fromtimestamp(row["time"], UTC)}) for row in rows)
     return responder
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from fortish.network.listen import Clock, Connection, Listener, opened_server
 from fortish.network.tcp import Tcp
+from fortish.responder import registration
 from fortish.responder.message import Visitor
 from fortish.responder.scep import respond
 from fortish.responder.state import Responder
@@ -19,6 +22,8 @@ async def listen_plain(
     source_of: Callable[[int], str] = lambda port: "",
 ) -> Listener:
     """Serve the SCEP of `state` on `host` and `port`, 0 for any that is free; otherwise as `listen`. Raises OSError."""
+    for work in registration.lacking(state, datetime.fromtimestamp(clock(), UTC)).values():
+        registration.take(state, await asyncio.to_thread(work))
 
     async def serve(opened: Tcp) -> None:
         visitor = Visitor(opened.there[0], opened.here[1])

@@ -9,7 +9,7 @@ from typing import Final
 from fortish.pki.names import tight
 from fortish.responder.body import Requested
 from fortish.responder.message import Refused
-from fortish.responder.state import Responder, Waiting
+from fortish.responder.state import Responder, Used, Waiting
 
 _MOST: Final = 1000  # requests that wait or are denied
 _DATE_AHEAD: Final = 10  # seconds, where Retry-After is a date
@@ -26,14 +26,14 @@ def approved(state: Responder, wanted: Requested, label: str, account: str, now:
         found = Waiting(state.next_waiting, now, label, account, tight(names.subject), *place)
         state.waiting[place] = found
         state.next_waiting += 1
-        state.keep()
+        state.note(found)
     after = state.policy.approve_after
     if found.verdict == "denied":
         raise Refused(403, "the request has been denied")
     if found.verdict == "waiting" and (after is None or now < found.time + timedelta(seconds=after)):
         raise Refused(202, "the request waits for approval", retry_after(state.policy.retry_after, now))
     del state.waiting[place]
-    state.keep()
+    state.note(Used(*place))
 
 
 def approve(state: Responder, number: int) -> Waiting:
@@ -67,5 +67,6 @@ def _decide(state: Responder, number: int, verdict: str) -> Waiting:
     if found is None:
         raise KeyError(number)
     found.verdict = verdict
+    state.note(found)
     state.keep()
     return found

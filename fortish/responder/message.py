@@ -138,6 +138,14 @@ def refusal(
     return answer(status, body.encode("utf-8", "replace"), *challenge, *headers, *typed)
 
 
+NOT_KEPT: Final = "nothing can be kept here at present"
+
+
+def promises(asked: Asked, given: Answer) -> bool:
+    """Whether the answer is one that a client may rely on after a restart."""
+    return asked.method == "POST" and given.status in (200, 202)
+
+
 def reason_of(status: int) -> str:
     """The reason phrase of a status."""
     return _REASONS.get(status, "Unknown")

@@ -22,7 +22,18 @@ from fortish.responder.binding import check_binding
 from fortish.responder.body import Requested, armoured, requested
 from fortish.responder.faults import ELSEWHERE, FAULTS, LONG_WAIT, NO_FAULT, SEGMENT, Fault, spoilt
 from fortish.responder.issuing import Terms, issue, packed
-from fortish.responder.message import BASIC_CHALLENGE, Answer, Asked, Refused, Visitor, Wire, answer, refusal
+from fortish.responder.message import (
+    BASIC_CHALLENGE,
+    NOT_KEPT,
+    Answer,
+    Asked,
+    Refused,
+    Visitor,
+    Wire,
+    answer,
+    promises,
+    refusal,
+)  # fmt: skip
 from fortish.responder.policy import Label, Policy, Wrap
 from fortish.responder.state import Responder, Visit
 
@@ -122,10 +133,8 @@ def responding(state: Responder, asked: Asked, visitor: Visitor, now: datetime) 
         given = refusal(refused.status, text, *refused.headers, challenges=shown)
         if refused.status == 401 and call.operation and call.fault.close_after_401:
             given = replace(given, wire=Wire(close=True))
-    state.history.append(
-        Visit(now, visitor.address, call.operation, call.segment, call.account, given.status, call.subject)
-    )
-    return given
+    seen = Visit(now, visitor.address, call.operation, call.segment, call.account, given.status, call.subject)
+    return given if state.visited(seen) or not promises(asked, given) else refusal(503, NOT_KEPT)
 
 
 def _challenges(call: _Call, refused: Refused) -> list[str]:
@@ -313,6 +322,6 @@ def _certified(call: _Call, wanted: Requested) -> Answer:
 
 def _issued(call: _Call, wanted: Requested, terms: Terms) -> bytes:
     certificate = issue(call.state, wanted, terms)
-    call.state.issued.append(certificate)
+    call.state.has_issued(certificate)
     call.subject = tight(certificate.subject)
     return packed(call.state, certificate, terms, call.wrap)

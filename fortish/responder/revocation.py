@@ -15,7 +15,7 @@ PATH: Final = "/fortish/crl"  # of the usual CA's list; a slash and a name behin
 def revoke(state: Responder, serial: int, now: datetime) -> Revoked:
     """Revoke a certificate of this responder's. Raises KeyError for a number that it has not given.
 
-    A certificate from before a restart is not known any more, only that its number was given: it is listed by all CAs.
+    A certificate that is no longer remembered, only that its number was given, is listed by all CAs.
     """
     if serial in state.revoked:
         return state.revoked[serial]
@@ -28,6 +28,7 @@ def revoke(state: Responder, serial: int, now: datetime) -> Revoked:
     )
     found = state.revoked[serial] = Revoked(serial, now, owner)
     state.crl_number += 1
+    state.note(found)
     state.keep()
     return found
 

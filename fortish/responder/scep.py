@@ -25,17 +25,18 @@ from cryptography.hazmat.primitives.serialization import pkcs7 as smime
 
 from fortish.errors import FortishError
 from fortish.pki import cms, der, pkcs7
-from fortish.pki.chains import dates_fault
 from fortish.pki.faults import CmsFault, DerFault
 from fortish.pki.names import tight
 from fortish.responder.access import check_renewal, own_certificate
 from fortish.responder.approval import approved
+from fortish.responder.authority import Authority
 from fortish.responder.body import LIMIT, Requested, requested
 from fortish.responder.faults import FAULTS, NO_FAULT, SEGMENT
 from fortish.responder.issuing import Terms, issue
-from fortish.responder.message import Answer, Asked, Refused, Visitor, answer, refusal
+from fortish.responder.message import NOT_KEPT, Answer, Asked, Refused, Visitor, answer, refusal
+from fortish.responder.registration import authority_of
 from fortish.responder.scepfaults import SCEP_FAULTS
-from fortish.responder.state import RegistrationAuthority, Responder, ScepWaiting, Visit
+from fortish.responder.state import RegistrationAuthority, Responder, ScepWaiting, Undecided, Visit
 
 if TYPE_CHECKING:
     from fortish.responder.policy import Label
@@ -108,8 +109,8 @@ def respond(state: Responder, asked: Asked, visitor: Visitor, now: datetime) -> 
         given = _answered(call)
     except Refused as refused:
         given = refusal(refused.status, refused.text, *refused.headers)
-    state.history.append(Visit(now, visitor.address, call.operation, call.segment, "", given.status, call.subject))
-    return given
+    seen = Visit(now, visitor.address, call.operation, call.segment, "", given.status, call.subject)
+    return given if state.visited(seen) or call.operation != "PKIOperation" else refusal(503, NOT_KEPT)
 
 
 def _answered(call: _Call) -> Answer:
@@ -146,7 +147,7 @@ def _certificates(call: _Call, message: str) -> Answer:
     """RFC 8894 section 4.2.1.2: the CA's certificates, and its registration authority's."""
     name = message if message in call.state.policy.cas else call.label.ca
     published = call.state.hierarchy(name, call.now).published
-    ours = _authority(call.state, name, call.now).certificate
+    ours = authority_of(call.state, name, call.now).certificate
     sent = [] if call.fault == "no-certificates" else [*published, ours]
     return answer(200, pkcs7.write_certs(sent), ("Content-Type", _RA_CERTS))
 
@@ -223,7 +224,7 @@ def _decided(call: _Call, received: _Message, name: str, payload: bytes) -> x509
             raise _Failed(_BAD_REQUEST, "the challenge password is wrong")
     except Refused as refused:
         raise _Failed(_BAD_REQUEST, refused.text) from None
-    return _issued(call, received, ScepWaiting(wanted, call.segment, name, received.signer.public_key()))
+    return _issued(call, received, ScepWaiting(wanted, call.segment, name, received.signer.public_key(), payload))
 
 
 def _may(call: _Call, wanted: Requested) -> bool:
@@ -267,17 +268,22 @@ def _issued(call: _Call, received: _Message, asked: ScepWaiting) -> x509.Certifi
             raise _Failed(_BAD_REQUEST, refused.text) from None
         _remember(call.state, received.transaction, asked)
         raise _Undecided from None
-    call.state.scep_waiting.pop(received.transaction, None)
-    call.state.issued.append(certificate)
+    if call.state.scep_waiting.pop(received.transaction, None) is not None:
+        call.state.note(Undecided(received.transaction, None))
+    call.state.has_issued(certificate)
     call.subject = tight(certificate.subject)
     return certificate
 
 
 def _remember(state: Responder, transaction: str, asked: ScepWaiting) -> None:
     waiting = state.scep_waiting
-    waiting.setdefault(transaction, asked)
+    if transaction not in waiting:
+        waiting[transaction] = asked
+        state.note(Undecided(transaction, asked))
     while len(waiting) > _MOST_WAITING:
-        del waiting[next(iter(waiting))]
+        forgotten = next(iter(waiting))
+        del waiting[forgotten]
+        state.note(Undecided(forgotten, None))
 
 
 # --- answers --------------------------------------------------------------------------------------------------------
@@ -308,8 +314,8 @@ def _replied(
         (_RECIPIENT, der.encode(der.OCTET_STRING, nonce)),
     ]
     if call.fault == "unsigned":
-        return pkcs7.write_certs([_authority(call.state, name, call.now).certificate])
-    signer = _stranger(call) if call.fault == "stranger" else _authority(call.state, name, call.now)
+        return pkcs7.write_certs([authority_of(call.state, name, call.now).certificate])
+    signer = _stranger(call) if call.fault == "stranger" else authority_of(call.state, name, call.now)
     return cms.sign(content, attributes, signer.certificate, signer.key)
 
 
@@ -317,17 +323,6 @@ def _printable(text: str) -> bytes:
     return der.encode(der.PRINTABLE, text.encode("ascii", "replace"))
 
 
-def _authority(state: Responder, name: str, now: datetime) -> RegistrationAuthority:
-    """The registration authority of a CA, made when first asked for, and again when it has run out."""
-    issuer = state.hierarchy(name, now).issuer
-    held = state.scep_authorities.get(name)
-    if held is None or not issuer.has_issued(held.certificate) or dates_fault([held.certificate], now) is not None:
-        held = state.scep_authorities[name] = RegistrationAuthority(*issuer.registration_authority(now))
-    return held
-
-
 def _stranger(call: _Call) -> RegistrationAuthority:
     """Somebody with a key of their own, of whom no client knows."""
-    from fortish.responder.authority import Authority
-
-    return RegistrationAuthority(*Authority.fresh(call.now, "stranger").registration_authority(call.now))
+    return RegistrationAuthority("", *Authority.fresh(call.now, "stranger").registration_authority(call.now))

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -65,27 +65,49 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationAuthority:
-    """Who speaks SCEP for a CA."""
+    """Who speaks SCEP for the CA of that name."""
 
+    ca: str
     certificate: x509.Certificate
     key: rsa.RSAPrivateKey = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ScepWaiting:
-    """What a SCEP transaction has asked for, of which CA, and the public key of whoever signed it."""
+    """What a SCEP transaction has asked for, of which CA; whose public key has signed it, and the request in DER."""
 
     wanted: Requested
     segment: str
     ca: str
     signer: object = field(repr=False)
+    request: bytes = field(repr=False, default=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A SCEP transaction waits; with None it does no longer."""
+
+    transaction: str
+    waiting: ScepWaiting | None
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A request that was waiting does so no longer."""
+
+    key: bytes
+    name: bytes
+
+
+Note: TypeAlias = Visit | Waiting | Used | Revoked | RegistrationAuthority | Undecided | x509.Certificate
 
 
 @dataclass(slots=True)
 class Responder:
     """The only thing that changes here. Not for several threads at once.
 
-    `keep` is called when `waiting` or `revoked` has changed, so that someone may store it.
+    `keep` is called when something has changed, before anybody is told: it stores what is in `unkept`, and says whether
+    it could. Where nothing is kept, `unkept` is None.
     """
 
     authority: Authority
@@ -97,7 +119,8 @@ class Responder:
     next_waiting: int = 1
     revoked: dict[int, Revoked] = field(default_factory=dict)  # by serial number
     crl_number: int = 1
-    keep: Callable[[], None] = field(default=lambda: None, repr=False)
+    keep: Callable[[], bool] = field(default=lambda: True, repr=False)
+    unkept: list[Note] | None = field(default=None, repr=False)
     nonces: Nonces = field(default_factory=Nonces, repr=False)
     hierarchies: dict[tuple[str, Kind], Hierarchy] = field(default_factory=dict, repr=False)
     certificate_ports: set[int] = field(default_factory=set)  # ports that serve nobody without a client certificate
@@ -105,6 +128,22 @@ class Responder:
     scep_authorities: dict[str, RegistrationAuthority] = field(default_factory=dict, repr=False)  # by their CA's name
     scep_waiting: dict[str, ScepWaiting] = field(default_factory=dict, repr=False)  # by transaction
     stranger: Authority | None = field(default=None, repr=False)  # same name, another key: for a fault
+
+    def note(self, *notes: Note) -> None:
+        """Something has changed; `keep` will store it."""
+        if self.unkept is not None:
+            self.unkept += notes
+
+    def has_issued(self, certificate: x509.Certificate) -> None:
+        """A certificate has been issued."""
+        self.issued.append(certificate)
+        self.note(certificate)
+
+    def visited(self, visit: Visit) -> bool:
+        """A request has been answered; whether all that has changed by it is kept."""
+        self.history.append(visit)
+        self.note(visit)
+        return self.keep()
 
     def needs_client_certificate(self, port: int) -> bool:
         """Whether visitors of this local port must show a client certificate, whatever they ask for."""

@@ -16,13 +16,15 @@ from fortish.pki.chains import path_to
 from fortish.pki.keys import same_key
 from fortish.pki.pkcs7 import read_certs
 from fortish.pki.requests import new_request, pem_request
-from fortish.responder import approval
+from fortish.responder import approval, journal
 from fortish.responder.authority import FIRST_SERIAL, Authority
 from fortish.responder.control import COMMANDS, obey
-from fortish.responder.kept import STATE_FILE, kept_responder
+from fortish.responder.journal import JOURNAL
+from fortish.responder.kept import kept_responder
 from fortish.responder.policy import Policy
 from fortish.responder.respond import Asked, Responder, Visitor, respond
 from fortish.responder.revocation import revoke
+from fortish.responder.state import Used
 
 NOW = datetime(2023, 4, 6, 22, 37, 34, tzinfo=UTC)
 AUTHORITY = Authority.fresh(NOW)
@@ -246,26 +248,74 @@ def test_without_a_folder_nothing_survives():
 
 def test_what_is_kept_is_for_its_owner_only(tmp_path):
     post(kept(tmp_path), body())
-    private = [path for path in tmp_path.rglob("*") if path.name in ("cakey.pem", STATE_FILE)]
+    private = [path for path in tmp_path.rglob("*") if path.name in ("cakey.pem", JOURNAL)]
     assert len(private) == 6 and all(path.stat().st_mode & 0o077 == 0 for path in private)
 
 
-def test_a_responder_serves_on_when_its_folder_cannot_be_written(tmp_path):
+def test_nothing_is_promised_that_cannot_be_kept(tmp_path):
     complaints: list[str] = []
     state = kept(tmp_path, complaints=complaints)
-    (tmp_path / STATE_FILE).mkdir()
+    (tmp_path / JOURNAL).mkdir()
+    assert post(state, body()).status == 503
+    assert len(complaints) == 1 and JOURNAL in complaints[0]
+    assert respond(state, Asked("GET", "/.well-known/est/cacerts"), Visitor(), NOW).status == 200
+    (tmp_path / JOURNAL).rmdir()
     assert post(state, body()).status == 202
-    assert len(complaints) == 1 and STATE_FILE in complaints[0]
+    assert [one.number for one in approval.requests(kept(tmp_path))] == [1]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"revoked": 3}', '{"waiting": [[1]]}', '{"crl-number": "x"}', "\xff"])
-def test_a_state_that_is_none_is_the_callers_error(tmp_path, text):
+@pytest.mark.parametrize(
+    "text",
+    ["\n", "{}\n", "[\n", '["visit"]\n', '["waiting", 1, 0, "", "", "", "xx", "", "waiting"]\n', '["x"]\n', "[3]\n",
+     '["issued", "MAA="]\n', '["numbers", "x", 1]\n', '["scep", "t", "MAA=", "", "", ""]\n', "\xff\n",
+     '["revoked", "1", 1e300, null]\n', "[]\n"],
+)  # fmt: skip
+def test_a_journal_that_is_none_is_the_callers_error(tmp_path, text):
     kept(tmp_path)
-    (tmp_path / STATE_FILE).write_bytes(text.encode("latin-1"))
-    with pytest.raises(UsageError, match="does not hold what a responder keeps"):
+    (tmp_path / JOURNAL).write_bytes(text.encode("latin-1"))
+    with pytest.raises(UsageError, match=r"line 1, does not hold what a responder keeps"):
         kept(tmp_path)
 
 
-def test_the_state_is_readable_by_people(tmp_path):
+def test_the_journal_is_readable_by_people(tmp_path):
     post(kept(tmp_path), body())
-    assert json.loads((tmp_path / STATE_FILE).read_text())["waiting"][0][4] == "CN=a"
+    waiting, visit = (json.loads(line) for line in (tmp_path / JOURNAL).read_text().splitlines())
+    assert waiting[0] == "waiting" and waiting[5] == "CN=a"
+    assert visit == ["visit", NOW.timestamp(), "", "simpleenroll", "", "estuser", 202, ""]
+
+
+def test_a_line_that_was_not_finished_is_as_if_it_had_not_been(tmp_path):
+    state = kept(tmp_path)
+    post(state, body())
+    whole = (tmp_path / JOURNAL).read_bytes()
+    for cut in (1, 30, len(whole) - 1):
+        (tmp_path / JOURNAL).write_bytes(whole + whole[:cut].rstrip(b"\n"))
+        again = kept(tmp_path)
+        assert approval.requests(again) == approval.requests(state)
+        post(again, body("b"))
+        assert [one.number for one in approval.requests(kept(tmp_path))] == [1, 2]
+
+
+def test_what_was_issued_and_who_was_there_is_known_again(tmp_path):
+    state = kept(tmp_path, "")
+    certificates = [issued(post(state, body(name))) for name in "ab"]
+    respond(state, Asked("GET", "/nowhere/\udcff"), Visitor("192.0.2.1"), NOW)
+    again = kept(tmp_path, "")
+    assert list(again.issued) == certificates
+    assert again.history == state.history
+    assert [visit.status for visit in again.history] == [200, 200, 404]
+    revoked = revoke(again, certificates[0].serial_number, NOW)
+    assert revoked.ca == ""  # whose it was is known, too
+
+
+def test_a_journal_gets_shorter_when_most_of_it_no_longer_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "_IDLE_LINES", 20)
+    state = kept(tmp_path)
+    for number in range(30):
+        state.note(Used(b"%d" % number, b""))
+    post(state, body())
+    lines = (tmp_path / JOURNAL).read_text().splitlines()
+    assert [json.loads(line)[0] for line in lines] == ["numbers", "visit", "waiting"]
+    again = kept(tmp_path)
+    assert approval.requests(again) == approval.requests(state)
+    assert again.next_waiting == state.next_waiting
