@@ -177,6 +177,8 @@ class Text(Enum):
     EST_UNKNOWN_CA        = O, ("The EST server cannot be verified: {reason}\nIt presents this CA certificate:\n"
                                 "  Subject:             {subject}\n  SHA-256 fingerprint: {fingerprint}\n"
                                 "Trust it and import it?\nDo you want to continue? (y/n)")
+    EST_REDIRECTED        = O, ("The EST server redirects the request to another server:\n  {url}\n"
+                                "User and password are not sent there.\nDo you want to continue? (y/n)")
     # known up to the source; a published line is cut off behind it
     WATCHED_ROW           = I, ("Name-{name}: type=local, realm={scope}, days={days}, days_warn={warn},"
                                 " source={source}, protocol={protocol}, left={left}, next={due}")

@@ -1,7 +1,9 @@
 """One EST connection: dialled when first needed, kept for all operations, dialled anew once if the server closed it.
 
-Every request goes out on one `Link`, so a request may be bound to its TLS session (RFC 7030 section 3.5). Redirections
-inside the origin are followed (section 3.2.1), a Digest challenge is answered once, both only on a verified link.
+Every request goes out on one `Link`, so a request may be bound to its TLS session (RFC 7030 section 3.5). A Digest
+challenge is answered once, on a verified link. Redirections are followed (section 3.2.1): inside the origin unasked; to
+another one on a connection of its own, which is verified as the first and gets no user and no password, and for a POST
+only if the administrator agrees.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from fortish.est.context import EstContext
 from fortish.est.digest import Digest, challenge
 from fortish.est.trace import EstLine, late, trace
 from fortish.est.trust import is_unknown
-from fortish.steps import Http, Link, Peer, Step, dial, exchange
+from fortish.messages import Text
+from fortish.steps import Ask, Http, Link, Peer, Step, dial, exchange
 
 if TYPE_CHECKING:
     import httpx
@@ -47,7 +50,9 @@ class Connection:
         self.now = now
         self.credentials = None if provisional else credentials
         self.provisional = provisional
-        self.link: Link | None = None
+        self.link: Link | None = None  # to the server itself
+        self._home = context.host.lower(), context.port
+        self._others: dict[tuple[str, int], Link] = {}  # to where it has redirected
         self._digest: Digest | None = None
         self._dialled = False
         self._secret = False
@@ -64,7 +69,7 @@ class Connection:
         """The link that a bound request will go out on: one whose TLS session has a name. Raises `LinkLost`."""
         if self.link is None or self.link.tls_unique is None:
             yield trace(EstLine.BINDING)
-            self.link = yield from self._dial()
+            self.link = yield from self._dial(self._home)
         return self.link
 
     def _ask(self, method: str, line: EstLine, operation: str, body: Body | None) -> Asked:
@@ -74,21 +79,56 @@ class Connection:
             response = yield from self._authenticated(method, line, url, body)
             if response.status_code not in REDIRECTIONS or "location" not in response.headers:
                 return response
-            location = response.headers["location"]
-            there = wire.redirected(url, location)
-            if there is None:
-                shown = wire.printable(location, wire.TEXT_LIMIT)
-                yield trace(EstLine.REDIRECT_REFUSED, url=shown)
-                raise PeerFault(f"the server redirects to {shown}, which is another server: it is not followed")
-            yield trace(EstLine.REDIRECT, url=wire.printable(there, wire.TEXT_LIMIT))
-            url = there
+            url = yield from self._redirected(method, url, response.headers["location"], body)
         yield trace(EstLine.REDIRECT_LOOP)
         raise PeerFault(f"the server redirects more than {MOST_REDIRECTIONS} times")
+
+    def _redirected(self, method: str, url: str, location: str, body: Body | None) -> Generator[Step, object, str]:
+        """Where to go on. Raises `PeerFault`: not there; `LinkLost`: another server cannot be reached or verified."""
+        there = wire.redirected(url, location)
+        shown = wire.printable(location if there is None else there, wire.TEXT_LIMIT)
+        refused = self._refused(there)
+        if there is not None and not refused and self._is_elsewhere(there) and method == "POST":
+            agreed = (yield Ask(Text.EST_REDIRECTED(url=shown))) == "y"
+            refused = "" if agreed else "nobody has agreed to send the request to another server"
+        if there is None or refused:
+            yield trace(EstLine.REDIRECT_REFUSED, url=shown, reason=refused)
+            raise PeerFault(f"the server redirects to {shown}: not followed, {refused}")
+        yield trace(EstLine.REDIRECT, url=shown)
+        if self._is_elsewhere(there):
+            yield from self._elsewhere(there, body)
+        return there
+
+    def _refused(self, there: str | None) -> str:
+        """Why a redirection is followed in no case, '' where it may be."""
+        if there is None:
+            return "it is no usable https address"
+        if not self._is_elsewhere(there):
+            return ""
+        if self.context.srp is not None:
+            return "TLS-SRP authorises one server, and this is another"
+        return "it is another server, and this one is not verified" if self.provisional else ""
+
+    def _is_elsewhere(self, url: str) -> bool:
+        return wire.origin(url) != self._home
+
+    def _elsewhere(self, url: str, body: Body | None) -> Generator[Step, object, None]:
+        """Connect to another server, unless there is a connection; a bound request is made anew for it, and shown."""
+        place = wire.origin(url)
+        if place not in self._others:
+            yield trace(EstLine.REDIRECT_OTHER, host=place[0], port=place[1])
+            try:
+                self._others[place] = yield from self._dial(place)
+            except LinkLost as lost:
+                yield trace(EstLine.ERROR_BUF, reason=lost.reason.rstrip("."))
+                raise
+        if body is not None and self.context.need_pop:
+            yield trace(EstLine.POSTED, body=body(self._others[place]))
 
     def _authenticated(self, method: str, line: EstLine, url: str, body: Body | None) -> Asked:
         """One request; once more where the server asks for HTTP Digest."""
         response = yield from self._traced(method, line, url, body)
-        if response.status_code != 401 or self.credentials is None:
+        if response.status_code != 401 or self.credentials is None or self._is_elsewhere(url):
             return response
         asked = challenge(response.headers.get_list("www-authenticate"))
         if asked is None or (self._digest is not None and not asked.stale):
@@ -119,7 +159,8 @@ class Connection:
 
     def _on_a_link(self, method: str, url: str, body: Body | None) -> Asked:
         """One request; again on a new connection if a kept one turns out to be closed."""
-        kept = self.link
+        place = wire.origin(url)
+        kept = self.link if place == self._home else self._others[place]
         if kept is not None:
             try:
                 return (yield from self._send(kept, method, url, body))
@@ -127,8 +168,14 @@ class Connection:
                 if not lost.closed:
                     raise
                 yield trace(EstLine.REDIAL)
-        self.link = yield from self._dial()
-        return (yield from self._send(self.link, method, url, body))
+        fresh = yield from self._dial(place)
+        if place == self._home:
+            self.link = fresh
+        else:
+            self._others[place] = fresh
+        if kept is not None and body is not None and self.context.need_pop:
+            yield trace(EstLine.POSTED, body=body(fresh))
+        return (yield from self._send(fresh, method, url, body))
 
     def _send(self, link: Link, method: str, url: str, body: Body | None) -> Asked:
         request = wire.request(method, url, body(link) if body else "", self._authorization(method, url))
@@ -136,14 +183,15 @@ class Connection:
         return response
 
     def _authorization(self, method: str, url: str) -> str:
-        """HTTP Basic is sent unasked, the server being authorised by then (RFC 7030 section 3.2.3)."""
-        if self.credentials is None:
+        """HTTP Basic is sent unasked, the server being authorised by then (RFC 7030 section 3.2.3); to no other one."""
+        if self.credentials is None or self._is_elsewhere(url):
             return ""
         if self._digest is not None:
             return self._digest.answer(method, wire.target(url), *self.credentials)
         return wire.basic(*self.credentials)
 
-    def _dial(self) -> Generator[Step, object, Link]:
+    def _dial(self, place: tuple[str, int]) -> Generator[Step, object, Link]:
+        """Connect to a host and port. A client certificate is shown wherever it is asked for: it is no secret."""
         context = self.context
         if not self._dialled and context.srp is None:  # over TLS-SRP no certificate is looked at
             explicit = EstLine.EXPLICIT_CA if context.server_cert else EstLine.GLOBAL_CAS
@@ -152,8 +200,7 @@ class Connection:
             self._dialled = True
         context.has_hostinfo = True
         peer = Peer(
-            context.host,
-            context.port,
+            *place,
             context.trust,
             None if self.provisional else context.credential,
             None if self.provisional else context.srp,

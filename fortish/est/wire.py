@@ -62,16 +62,24 @@ def target(url: str) -> str:
 
 
 def redirected(url: str, location: str) -> str | None:
-    """Where a redirection leads, made whole; None where it leaves the origin, and for what is no URL."""
+    """Where a redirection leads, made whole; None for what is no https URL, and for one with a user in it.
+
+    A user there would only mislead whoever reads the address (RFC 9110 section 4.2.4).
+    """
     if not (location.isascii() and location.isprintable() and len(location) <= LONGEST_URL):
         return None
     try:
         there = urlsplit(urljoin(url, location.strip()))
-        here = urlsplit(url)
-        same = (there.scheme, there.hostname, there.port or 443) == (here.scheme, here.hostname, here.port or 443)
+        good = there.scheme == "https" and there.hostname and "@" not in there.netloc and there.port != 0
     except ValueError:
         return None
-    return there._replace(fragment="").geturl() if same else None
+    return there._replace(fragment="").geturl() if good else None
+
+
+def origin(url: str) -> tuple[str, int]:
+    """The web origin of an https URL (RFC 6454): its host, in lower case, and port. Raises `ValueError`."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or 443
 
 
 def retry_after(response: httpx.Response, now: float) -> float | None:

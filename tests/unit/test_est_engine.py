@@ -85,26 +85,7 @@ def test_no_challenge_raises(headers: list[str]) -> None:
     assert found is None or found.answer("GET", "/", 'a"b\\', "é").startswith("Digest ")
 
 
-# --- redirections and Retry-After -----------------------------------------------------------------------------------
-
-HERE = "https://a.example:8443/.well-known/est/simpleenroll"
-
-
-@pytest.mark.parametrize(
-    ("location", "there"),
-    [
-        ("/other/simpleenroll", "https://a.example:8443/other/simpleenroll"),
-        ("https://a.example:8443/x#y", "https://a.example:8443/x"),
-        ("https://A.EXAMPLE:8443/x", "https://A.EXAMPLE:8443/x"),
-        ("https://a.example/x", None),
-        ("http://a.example:8443/x", None),
-        ("//b.example:8443/x", None),
-        ("https://a.example:99999/x", None),
-        ("https://[", None),
-    ],
-)
-def test_a_redirection_is_followed_inside_the_origin_only(location: str, there: str | None) -> None:
-    assert wire.redirected(HERE, location) == there
+# --- Retry-After ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -127,15 +108,6 @@ def test_retry_after_is_read_as_seconds_and_as_a_date(given_: str, seconds: floa
 def test_no_retry_after_raises(text: str) -> None:
     found = wire.retry_after(httpx.Response(202, headers={"Retry-After": text}), 0.0)
     assert found is None or found >= 0
-
-
-def test_a_redirection_inside_the_origin_is_followed_for_a_post(box: fortish.Appliance) -> None:
-    where = (("Location", "/.well-known/est/full/simpleenroll"),)
-    responder = box.runtime.network.responder  # type: ignore[attr-defined]
-    spoil(box, simpleenroll=Fault(status=307, headers=where))
-    said = box.session().run(ENROLL.format(name="r"))
-    assert "redirects more than 5 times" in said
-    assert [visit.label for visit in responder.history][-2:] == ["full", "full"]
 
 
 # --- requests that wait ---------------------------------------------------------------------------------------------
