@@ -27,6 +27,7 @@ from fortish.pki import keys
 from fortish.pki.certificates import extension, load
 from fortish.pki.chains import is_ca
 from fortish.pki.faults import CertificateUnreadable, KeyUnreadable
+from fortish.pki.identity import CMC_RA
 from fortish.pki.pem import certificate as from_pem
 
 FIRST_SERIAL: Final = 476823  # 0x74697, the documented first certificate's
@@ -119,16 +120,21 @@ class Authority:
         *,
         san: x509.SubjectAlternativeName | None = None,
         days: int = 365,
+        ra: bool = False,
     ) -> x509.Certificate:
         """A certificate for `public_key`, valid `days` days from `now` (aware).
 
         Extensions as documented: basicConstraints CA:FALSE, keyUsage digitalSignature, then `san` if there is one,
         subjectKeyIdentifier and authorityKeyIdentifier. None is critical, save a `san` that stands for an empty
-        subject (RFC 5280 4.2.1.6).
+        subject (RFC 5280 4.2.1.6). `ra`: it is a registration authority's, with the key purpose id-kp-cmcRA (RFC 6402
+        section 2.10) and that of a TLS client.
         """
         builder = _unsigned(subject, public_key, self.certificate.subject, (now, now + days * _DAY))
         builder = builder.serial_number(serial)
         builder = builder.add_extension(_NO_CA, critical=False).add_extension(_DIGITAL_SIGNATURE, critical=False)
+        if ra:
+            purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, CMC_RA])
+            builder = builder.add_extension(purposes, critical=False)
         if san is not None:
             builder = builder.add_extension(san, critical=not len(subject))
         return self._signed(builder, public_key)

@@ -50,7 +50,7 @@ def issue(state: Responder, wanted: Requested, terms: Terms) -> x509.Certificate
     since = now - timedelta(days=days + 1) if fault.expired else now + _SOON if fault.not_yet_valid else now
     subject = _WRONG_NAME if fault.wrong_subject else subject
     try:
-        return issuer.issue(key, subject, state.take_serial(), since, san=san, days=days)
+        return issuer.issue(key, subject, state.take_serial(), since, san=san, days=days, ra=label.ra)
     except (ValueError, TypeError, OverflowError) as error:
         raise Refused(400, f"no certificate can be made of this request: {error}") from None
 

@@ -10,6 +10,7 @@
     approval = "manual"                    # or "auto": simpleenroll waits (202) until someone approves it
     approve-after = 60                     # seconds after which it is approved unattended
     retry-after = 10                       # seconds, or "date" for an HTTP date
+    ra-exempt = true                       # who holds an RA's certificate need not link requests, section 3.7
     rollover = true                        # a new root beside the old one, RFC 7030 section 4.1.3
     scep-challenge = "sceppwd"             # of SCEP requests; "" asks for none
     scep-capabilities = ["AES", "Renewal"] # what GetCACaps says
@@ -17,6 +18,7 @@
     intermediate = true                    # certificates are issued by a CA below the root
     cas.iot = { common-name = "iotCA" }    # a further CA; it may have intermediate and rollover too
     labels.full = { keep-subject = true }  # a path segment, RFC 7030 section 3.2.2
+    labels.ra = { ra = true }              # its certificates are those of registration authorities
     labels.iot = { ca = "iot", days = 30, csrattrs = [], pop = "off", http-auth = ["basic"], approval = "auto" }
     faults.simpleenroll = "wrong-key"      # or { status = 503, headers = [["Retry-After", "60"]] }
 
@@ -74,6 +76,7 @@ class Label:
     days: int | None = None
     http_auth: tuple[str, ...] | None = None
     pop: Pop | None = None
+    ra: bool = False
 
 
 def _one(key: str, value: object) -> Callable[[], Mapping[str, Any]]:
@@ -103,6 +106,7 @@ class Policy:
     approve_after: int | None = None
     retry_after: int | str = 10
     intermediate: bool = False
+    ra_exempt: bool = False
     rollover: bool = False
     scep_challenge: str = field(default="sceppwd", repr=False)
     scep_capabilities: tuple[str, ...] = SCEP_CAPABILITIES
@@ -275,6 +279,7 @@ _LABEL: Mapping[str, Reader] = MappingProxyType(
         "http-auth":    _HTTP_AUTH,
         "keep-subject": _FLAG,
         "pop":          _POP,
+        "ra":           _FLAG,
     }
 )
 _POLICY: Mapping[str, Reader] = MappingProxyType(
@@ -290,6 +295,7 @@ _POLICY: Mapping[str, Reader] = MappingProxyType(
         "intermediate":      _FLAG,
         "labels":            _labels,
         "pop":               _POP,
+        "ra-exempt":         _FLAG,
         "retry-after":       _retry_after,
         "rollover":          _FLAG,
         "scep-capabilities": strings,

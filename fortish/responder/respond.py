@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
 from fortish.pki import pkcs7
+from fortish.pki.identity import is_cmc_ra
 from fortish.pki.names import tight
 from fortish.responder import attributes, digest, keygen, revocation
 from fortish.responder.access import Holder, check_renewal, holder, own_certificate
@@ -240,8 +241,7 @@ def _csrattrs(call: _Call) -> Answer:
 
 def _simpleenroll(call: _Call) -> Answer:
     """RFC 7030 section 4.2.1: a certificate for whoever may have one."""
-    _holder(call)
-    wanted = _linked(call, requested(call.asked))
+    wanted = _linked(call, _holder(call), requested(call.asked))
     _approved(call, wanted)
     return _certified(call, wanted)
 
@@ -249,21 +249,21 @@ def _simpleenroll(call: _Call) -> Answer:
 def _simplereenroll(call: _Call) -> Answer:
     """RFC 7030 section 4.2.2: the same names again, which only a client certificate can prove to be the same.
 
-    Over HTTP or SRP nobody knows which certificate is meant: nothing is compared, and approval may be needed.
+    Over HTTP or SRP nobody knows which certificate is meant: nothing is compared, and approval may be needed. Nor is
+    it compared where a registration authority passes on a request and is believed.
     """
     who = _holder(call)
-    wanted = _linked(call, requested(call.asked))
-    if who.certificate is not None:
-        check_renewal(who.certificate, wanted)
-    else:
+    wanted = _linked(call, who, requested(call.asked))
+    if who.certificate is None:
         _approved(call, wanted)
+    elif not _is_exempt(call, who):
+        check_renewal(who.certificate, wanted)
     return _certified(call, wanted)
 
 
 def _serverkeygen(call: _Call) -> Answering:
     """RFC 7030 section 4.4: the request's key and signature are ignored, the key comes with the certificate."""
-    _holder(call)
-    wanted = _linked(call, requested(call.asked, proof=False))
+    wanted = _linked(call, _holder(call), requested(call.asked, proof=False))
     _approved(call, wanted)
     made: keygen.Generated = yield partial(keygen.generated, wanted)
     terms = call.terms
@@ -305,8 +305,18 @@ def _holder(call: _Call) -> Holder:
     return who
 
 
-def _linked(call: _Call, wanted: Requested) -> Requested:
-    check_binding(call.visitor, wanted, call.label.pop or "off")
+def _is_exempt(call: _Call, who: Holder) -> bool:
+    """Whether it is a registration authority, and the policy believes what it has checked."""
+    return call.state.policy.ra_exempt and who.certificate is not None and is_cmc_ra(who.certificate)
+
+
+def _linked(call: _Call, who: Holder, wanted: Requested) -> Requested:
+    """The request, if it is linked to its connection as it must be; a registration authority has seen to that itself.
+
+    It may have come on another connection, to the authority: RFC 7030 section 3.7 leaves it to the server's policy.
+    """
+    if not _is_exempt(call, who):
+        check_binding(call.visitor, wanted, call.label.pop or "off")
     return wanted
 
 

@@ -19,6 +19,16 @@ pytestmark = pytest.mark.skipif(
     shutil.which("curl") is None or shutil.which("openssl") is None, reason="there is no curl, or no openssl"
 )
 USER = ["--user", "estuser:estpwd"]
+BOUND = """[req]
+distinguished_name = names
+attributes = linked
+prompt = no
+[names]
+CN = a device
+[linked]
+challengePassword = b2YgYW5vdGhlciBUTFM=
+[none]
+"""
 KEYS = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"], "ed25519": ["ed25519"]}
 
 
@@ -109,6 +119,20 @@ def test_a_client_certificate_enrolls_again(server: Server, tool: Tool, port: st
     again = certificate_in(posted(tool, server, *shown, operation="simplereenroll", url=getattr(server, port)))
     assert again.serial_number > first.serial_number
     assert server.state.history[-1].account == "CN=curl"
+
+
+def test_a_registration_authority_passes_on_what_was_bound_to_another_connection(server: Server, tool: Tool) -> None:
+    """RFC 7030 section 3.7."""
+    server.obeys("pop = 'required'\nra-exempt = true\nlabels.ra = { ra = true, pop = 'off' }")
+    request(tool, subject="/CN=the RA")
+    certificate = certificate_in(posted(tool, server, *USER, operation="ra/simpleenroll"))
+    (server.folder / "ra.pem").write_bytes(pem_of(certificate) + (server.folder / "key.pem").read_bytes())
+    (server.folder / "bound.cnf").write_text(BOUND)
+    request(tool, "-config", "bound.cnf", "-reqexts", "none", subject="/CN=a device")
+    with pytest.raises(AssertionError, match="400"):
+        posted(tool, server, *USER)
+    issued = certificate_in(posted(tool, server, "--cert", "ra.pem", "--key", "ra.pem"))
+    assert is_ours(issued, server, tool) and server.state.history[-1].account == "CN=the RA"
 
 
 def test_nobody_enrolls_without_proof(server: Server, tool: Tool) -> None:

@@ -14,6 +14,7 @@ from cryptography.x509.name import _ASN1Type
 
 from fortish.pki import names
 from fortish.pki.csrattrs import read_csrattrs
+from fortish.pki.identity import is_cmc_ra
 from fortish.responder.authority import Authority
 from fortish.responder.policy import Policy
 from fortish.responder.respond import Asked, Responder, Visitor, respond
@@ -105,3 +106,54 @@ def test_a_label_may_ask_for_more_or_less_than_the_policy():
     assert enroll(state, operation="same/simpleenroll").status == 400
     assert respond(state, Asked("GET", "/.well-known/est/lax/csrattrs"), Visitor(), NOW).status == 204
     assert asked_for(state, "same/")[-2:] == [CHALLENGE, LINKING]
+
+
+# --- registration authorities (RFC 7030 section 3.7) ------------------------------------------------------------------
+
+
+def with_ra(policy: str) -> tuple[Responder, Visitor]:
+    """A responder, and whoever holds a certificate of its segment `ra`."""
+    state = Responder(AUTHORITY, Policy.from_toml(f"labels.ra = {{ ra = true, pop = 'off' }}\n{policy}"))
+    assert enroll(state, operation="ra/simpleenroll").status == 200
+    return state, Visitor(chain=(state.issued[-1].public_bytes(Encoding.DER),), tls_unique=UNIQUE)
+
+
+def test_a_segment_may_issue_for_registration_authorities():
+    state, _ = with_ra("")
+    assert is_cmc_ra(state.issued[-1])
+    enroll(state)
+    assert not is_cmc_ra(state.issued[-1])
+
+
+@pytest.mark.parametrize("operation", ["simpleenroll", "simplereenroll", "serverkeygen"])
+@pytest.mark.parametrize("pop", ["off", "optional", "required"])
+def test_a_registration_authority_may_be_exempt_from_linking(pop, operation):
+    """It has checked the linking itself, on a connection of its own."""
+    state, holder = with_ra(f"pop = '{pop}'\nra-exempt = true")
+    for attributes in ([], [(CHALLENGE, bound(b"of another connection"))]):
+        assert enroll(state, *attributes, visitor=holder, operation=operation).status == 200
+
+
+def test_what_it_passes_on_is_somebody_elses_and_so_is_a_renewal():
+    for policy, status in (("ra-exempt = true", 200), ("", 403)):
+        state, _ = with_ra(policy)
+        other = AUTHORITY.issue(KEY.public_key(), names.subject_name([("CN", "the RA")]), 1, NOW, ra=True)
+        holder = Visitor(chain=(other.public_bytes(Encoding.DER),), tls_unique=UNIQUE)
+        assert enroll(state, visitor=holder, operation="simplereenroll").status == status
+
+
+def test_it_is_exempt_only_where_the_policy_says_so():
+    state, holder = with_ra("pop = 'required'")
+    assert enroll(state, visitor=holder).status == 400
+    assert enroll(state, (CHALLENGE, bound(b"of another connection")), visitor=holder).status == 400
+
+
+def test_nobody_else_is_exempt():
+    state, _ = with_ra("pop = 'required'\nra-exempt = true")
+    assert enroll(state).status == 400
+    assert enroll(state, (CHALLENGE, bound(UNIQUE))).status == 200
+    holder = Visitor(chain=(state.issued[-1].public_bytes(Encoding.DER),), tls_unique=UNIQUE)
+    assert enroll(state, visitor=holder).status == 400
+    stranger = Authority.fresh(NOW).issue(KEY.public_key(), SUBJECT, 1, NOW, ra=True)
+    answer = enroll(state, visitor=Visitor(chain=(stranger.public_bytes(Encoding.DER),), tls_unique=UNIQUE))
+    assert answer.status == 400  # let in by its password, and no authority of this CA
