@@ -63,6 +63,8 @@ def _set_identity(box: Box, context: EstContext, name: str) -> Ended:
     try:
         context.credential = credential_of(box, name, context.scope)
         certificate = pem.certificate(context.credential.certificate)
+        if not text.may_sign(certificate):  # as it would have to in the handshake (RFC 7030 section 4.2.1)
+            raise EnrollFault("its key usage allows for no signatures")
     except (EnrollFault, PkiFault) as fault:
         yield trace(EstLine.NO_IDENTITY, name=name, reason=fault.reason)
         raise EnrollFault(f"certificate '{name}' cannot be used: {fault.reason}") from None

@@ -15,7 +15,6 @@ from types import MappingProxyType
 from fortish.box import Box
 from fortish.est.context import EstContext
 from fortish.pki import der
-from fortish.pki.faults import DerFault
 
 COMMON_NAME, SERIAL_NUMBER = "2.5.4.3", "2.5.4.5"
 BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, SUBJECT_ALT_NAME = "2.5.29.19", "2.5.29.37", "2.5.29.15", "2.5.29.17"
@@ -125,12 +124,3 @@ def open_names(value: bytes, known: Known, subject: bytes) -> Filled | None:
     if not is_open:
         return None
     return Filled(der.encode(der.SEQUENCE, *names) if names else b"", ", ".join(words), ", ".join(left))
-
-
-def signs(key_usage: bytes) -> bool:
-    """Whether a keyUsage (its DER) allows for signatures (RFC 5280 section 4.2.1.3)."""
-    try:
-        bits = der.first(key_usage)
-    except DerFault:
-        return False
-    return bits.tag == der.BIT_STRING and len(bits.content) > 1 and bool(bits.content[1] & 0x80)

@@ -1,7 +1,8 @@
 """Requests that wait for an EST server's decision (202, 429 or 503 with Retry-After, RFC 7030 section 4.2.3).
 
 A request is kept as what it was made of: its key and its options. So it can be made anew, bound to a new session if
-need be, by a job that may run after a restart. It is asked again when the server said, with caps on each wait and all.
+need be, by a job that may run after a restart. It is asked again when the server said, never sooner, and given up after
+a week.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from fortish.pki import away, keys
 from fortish.pki.faults import PkiFault
 from fortish.steps import Flow
 
-SHORTEST, LONGEST = 1.0, 86400.0  # seconds of one wait, whatever the server says
-PATIENCE = 7 * 86400.0  # seconds after which a request is given up
+SHORTEST = 1.0  # seconds of one wait, if the server says less; never less than it says (RFC 7030 section 4.2.3)
+PATIENCE = 7 * 86400.0  # seconds after which a request that is still undecided is given up
 MOST = 1000  # attempts
 
 # What of a context makes the request anew. Sorted.
@@ -64,7 +65,7 @@ def _keep(box: Box, kept: Kept, waiting: Waiting, *, renew: bool, options: dict[
     now = box.clock.now()
     before = box.pending.get(kept)
     pending = before or Pending(now, now, renew, options=options)
-    pending.due = now + min(max(waiting.seconds, SHORTEST), LONGEST)
+    pending.due = now + max(waiting.seconds, SHORTEST)
     if before is not None:
         pending.attempts += 1
     if waiting.key is not None and not pending.key:

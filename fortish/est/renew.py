@@ -22,7 +22,7 @@ from fortish.est.enroll import Ended, Waiting, bodies, ended, failed, save
 from fortish.est.trace import EstLine, dump, trace
 from fortish.est.trust import anchor, proxy_of, trust_of
 from fortish.messages import Text
-from fortish.pki import away, keys, pem, requests
+from fortish.pki import away, keys, pem, requests, text
 from fortish.pki.faults import PkiFault
 from fortish.steps import Link, Step
 
@@ -38,12 +38,8 @@ def est_simple_reenroll(box: Box, name: str, scope: str = GLOBAL, key: keys.Priv
     `key` is that of a request that waits already. Raises `EnrollFault`, `Waiting`.
     """
     context, values = yield from _reconstructed(box, name, scope)
-    if context.srp is None:
-        yield trace(EstLine.AS_CLIENT, name=name)
-        context.client_cert = name
-    # A handshake without certificates shows none: over TLS-SRP it is the user who stands behind the renewal, and the
-    # HTTP user where there is one.
-    connection = yield from set_auth(box, context, http=context.srp is not None)
+    itself = yield from _shown_itself(context, values)
+    connection = yield from set_auth(box, context, http=not itself)
     try:
         attributes = yield from operations.csrattrs(connection)
     except (LinkLost, PeerFault) as fault:
@@ -57,6 +53,31 @@ def est_simple_reenroll(box: Box, name: str, scope: str = GLOBAL, key: keys.Priv
         yield from ended(EstLine.REENROLL_RET, -1)
         raise failed(fault, key) if not isinstance(fault, Waiting) else fault from None
     yield from ended(EstLine.REENROLL_RET, 0)
+
+
+def _shown_itself(context: EstContext, values: dict[str, Any]) -> Generator[Step, Any, bool]:
+    """Whether the certificate is the TLS client certificate of its own renewal (RFC 7030 section 3.3.2).
+
+    A handshake without certificates shows none: over TLS-SRP it is the user who stands behind the renewal, and the HTTP
+    user where there is one. A key that may not sign is used for no handshake (section 4.2.1); then what is configured
+    for a first enrollment stands in, another certificate or the HTTP user (section 2.3).
+    """
+    if context.srp is not None:
+        return False
+    if _may_sign(values["certificate"]):
+        yield trace(EstLine.AS_CLIENT, name=context.name)
+        context.client_cert = context.name
+        return True
+    other = f"cert {context.client_cert}" if context.client_cert else "the HTTP user"
+    yield trace(EstLine.NOT_AS_CLIENT, name=context.name, instead=other)
+    return False
+
+
+def _may_sign(certificate: str) -> bool:
+    try:
+        return text.may_sign(pem.certificate(certificate))
+    except PkiFault:  # whoever uses it says so
+        return True
 
 
 def _reconstructed(box: Box, name: str, scope: str) -> Generator[Step, Any, tuple[EstContext, dict[str, Any]]]:

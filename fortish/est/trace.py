@@ -102,6 +102,7 @@ class EstLine(Enum):
     NO_ATTRS         = O, 2405, "est_simple_enroll",          "Failed to get csr attrs: {code}."
     ENROLL_RET       = D, 2408, "est_simple_enroll",          "POST ret:{code}"
     AS_CLIENT        = D, 2453, "est_simple_reenroll",        "Try to use {name} as client cert to authenticate"
+    NOT_AS_CLIENT    = O, 2456, "est_simple_reenroll",        "The key of {name} may not sign: {instead} is used to authenticate"
     REENROLL_ATTRS   = O, 2470, "est_simple_reenroll",        "Failed to get csr attrs: {code}."
     REENROLL_RET     = D, 2477, "est_simple_reenroll",        "POST ret:{code}"
     KEYGEN_RET       = O, 2491, "est_server_keygen",          "POST ret:{code}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin, urlsplit
@@ -91,7 +92,10 @@ def retry_after(response: httpx.Response, now: float) -> float | None:
     if given.isascii() and given.isdecimal():
         return float(given[:12])
     try:
-        return max(0.0, parsedate_to_datetime(given).timestamp() - now) if given else None
+        date = parsedate_to_datetime(given) if given else None
+        if date is not None and date.tzinfo is None:  # "-0000" is UTC as well, not the time of this host
+            date = date.replace(tzinfo=UTC)
+        return None if date is None else max(0.0, date.timestamp() - now)
     except (ValueError, OverflowError):
         return None
 

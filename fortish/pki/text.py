@@ -116,6 +116,15 @@ def lacks_client_auth(certificate: x509.Certificate) -> bool:
     return usages is None or _CLIENT_AUTH.isdisjoint(usage.dotted_string for usage in usages)
 
 
+def may_sign(certificate: x509.Certificate) -> bool:
+    """Whether the key of a certificate may sign: no keyUsage, or one with digitalSignature (RFC 5280 4.2.1.3)."""
+    try:
+        usage = extension(certificate, x509.KeyUsage)
+    except CertificateUnreadable:
+        return True
+    return usage is None or usage.digital_signature
+
+
 def _trace_serial(serial: int) -> list[str]:
     if -(2**63) <= serial < 2**63 and serial != -1:  # -1 is what OpenSSL's reading of a small serial fails with
         sign = "-" if serial < 0 else ""

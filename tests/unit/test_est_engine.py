@@ -93,6 +93,8 @@ def test_no_challenge_raises(headers: list[str]) -> None:
     [
         ("120", 120.0),
         ("Thu, 06 Apr 2023 22:38:34 GMT", 60.0),
+        ("Thu, 06 Apr 2023 22:38:34 -0000", 60.0),
+        ("Fri, 07 Apr 2023 00:38:34 +0200", 60.0),
         ("Thu, 06 Apr 2000 22:38:34 GMT", 0.0),
         ("soon", None),
         ("-5", None),
@@ -141,13 +143,27 @@ def test_a_request_that_is_refused_in_the_end_is_an_event_and_leaves_nothing(box
 
 
 def test_a_request_is_given_up_after_a_week(box: fortish.Appliance) -> None:
-    spoil(box, simpleenroll=Fault(status=503, headers=(("Retry-After", "99999999"),)))
+    spoil(box, simpleenroll=Fault(status=503, headers=(("Retry-After", "172800"),)))
     box.session().run(ENROLL.format(name="w"))
     box.advance(days=6)
-    assert box.runtime.box.pending[GLOBAL, "w"].attempts == 7  # no wait is longer than a day
+    assert box.runtime.box.pending[GLOBAL, "w"].attempts == 4
     box.advance(days=3)
     assert not box.runtime.box.pending
-    assert "given up" in box.events[-1].fields["reason"]
+    assert "given up after 4 requests" in box.events[-1].fields["reason"]
+
+
+def test_nobody_is_asked_again_before_the_time_that_he_said(box: fortish.Appliance) -> None:
+    """RFC 7030 section 4.2.3, however long it is."""
+    spoil(box, simpleenroll=Fault(status=202, headers=(("Retry-After", str(20 * 86400)),)))
+    session = box.session()
+    assert "asked again in 1728000 seconds" in session.run(ENROLL.format(name="w"))
+    history = box.runtime.network.responder.history  # type: ignore[attr-defined]
+    before = len(history)
+    box.advance(days=20, seconds=-5)
+    assert len(history) == before and box.runtime.box.pending
+    spoil(box)
+    box.advance(seconds=10)
+    assert "CN=w" in box.certificate("w").x509.subject.rfc4514_string()
 
 
 def test_a_renewal_waits_too_and_the_certificate_in_use_stays(box: fortish.Appliance) -> None:

@@ -21,7 +21,7 @@ import fortish
 from fortish.box import LOCAL
 from fortish.cmdb.store import GLOBAL
 from fortish.est import wire
-from fortish.pki import der, keys, requests
+from fortish.pki import der, keys, pem, requests
 from fortish.responder.faults import FAULTS, Fault
 from fortish.responder.policy import Policy
 
@@ -225,3 +225,62 @@ def test_what_goes_wrong_in_the_background_is_an_event_a_day() -> None:
         box.advance(days=1)
         ids = [event.id for event in box.events if event.id != 22200]
         assert ids[-2:] == [22205, 41987] and box.certificate("n").pem != before
+
+
+# --- a key that may not sign -----------------------------------------------------------------------------------------
+
+# fmt: off
+USAGES = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+          "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+# fmt: on
+
+
+def hold(box: fortish.Appliance, name: str, usage: str, **settings: str) -> None:
+    """Give the box a certificate of the lab's CA, for CN=n, whose key usage is `usage` alone."""
+    authority, key = responder(box).authority, ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "n")])
+    dates = NOW - timedelta(days=1), NOW + timedelta(days=300)
+    builder = x509.CertificateBuilder(authority.certificate.subject, subject, key.public_key(), 9, *dates)
+    builder = builder.add_extension(x509.KeyUsage(**{one: one == usage for one in USAGES}), critical=True)
+    lines = [f"edit {name}", "set password secret", f'set private-key "{keys.encrypted_pem(key, "secret")}"']
+    lines += [f'set certificate "{pem.pem(builder.sign(authority.key, hashes.SHA256()))}"']
+    lines += ["set enroll-protocol est", "set est-server https://testrfc7030.com:8443"]
+    lines += [f"set {word.replace('_', '-')} {value}" for word, value in settings.items()]
+    session = box.session()
+    session.play("\n".join(["config vpn certificate local", *lines, "next", "end", ""]))
+    assert not session.failed
+
+
+@pytest.mark.parametrize(
+    ("usage", "settings", "account", "words"),
+    [
+        ("digital_signature", {"est_http_username": "estuser", "est_http_password": "estpwd"}, "CN=n", ""),
+        ("key_agreement", {"est_http_username": "estuser", "est_http_password": "estpwd"}, "estuser", "the HTTP user"),
+        ("key_agreement", {"est_client_cert": "other"}, "CN=n", "cert other"),
+        ("key_agreement", {}, "", "the HTTP user"),
+    ],
+)
+def test_a_key_that_may_not_sign_signs_no_handshake(
+    usage: str, settings: dict[str, str], account: str, words: str
+) -> None:
+    """RFC 7030 sections 2.3, 3.3.2 and 4.2.1. The request is signed, to prove possession."""
+    with fortish.Appliance(network="lab", hostname="FGT", clock="2023-04-06T22:37:34Z") as box:
+        box.session().run(IMPORT)
+        hold(box, "other", "digital_signature")
+        hold(box, "n", usage, **settings)
+        session = box.session()
+        session.play("diagnose debug application est -1\ndiagnose debug enable\n")
+        said = session.run(AGAIN, answers=["y"])
+        assert session.failed is (not account), said
+        assert responder(box).history[-1].account == account
+        assert (f"The key of n may not sign: {words} is used to authenticate" in said) is bool(words)
+
+
+def test_a_client_certificate_that_may_not_sign_is_refused_before_anything_is_sent() -> None:
+    with fortish.Appliance(network="lab", hostname="FGT", clock="2023-04-06T22:37:34Z") as box:
+        box.session().run(IMPORT)
+        hold(box, "other", "key_encipherment")
+        session = box.session()
+        said = session.run(enroll(more='"" "" "" other'))
+        assert session.failed and "'other' cannot be used: its key usage allows for no signatures" in said
+        assert not responder(box).history
