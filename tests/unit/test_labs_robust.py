@@ -35,6 +35,25 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A lab, and a home in which its task was reached."""
+    folder = tmp_path_factory.mktemp("played")
+    lab = write_lab(folder / "lab", check=CHECK)
+    sit(lab, folder / "home", NAMED, "exit\r")
+    return lab, folder / "home"
+
+
+@pytest.fixture
+def begun(played: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
+    """The same, to be changed."""
+    lab, home = shutil.copytree(played[0], tmp_path / "lab"), shutil.copytree(played[1], tmp_path / "home")
+    file = home / "lab" / "progress.json"
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"folder": str(lab)}), "utf-8")
+    (home / "last").write_text(str(lab), "utf-8")
+    return lab, home
+
+
 def done(home: Path) -> list[bool]:
     return [row["done"] for row in kept.load(home, "lab")[1]["tasks"]]
 
@@ -118,9 +137,9 @@ def second(text: str) -> str:
 
 
 def test_a_lab_that_is_changed_meanwhile_goes_on_with_what_is_still_there(
-    lab: Path, home: Path, capsys: pytest.CaptureFixture[str]
+    begun: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sit(lab, home, NAMED, "exit\r")
+    lab, home = begun
     text = (lab / "lab.toml").read_text("utf-8")
     (lab / "lab.toml").write_text(
         second(text).replace("A lab of a test", "A lab of two tests")
@@ -145,20 +164,20 @@ def test_a_lab_that_is_changed_meanwhile_goes_on_with_what_is_still_there(
 
 
 def test_a_lab_whose_folder_is_gone_or_broken_is_told(
-    lab: Path, home: Path, capsys: pytest.CaptureFixture[str]
+    begun: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sit(lab, home, "exit\r")
+    lab, home = begun
     (lab / "lab.toml").write_text("title = ", "utf-8")
     for words in (("status",), ("hint",), ("story",)):
         assert run(*words, "--home", home) == 2
         assert "lab.toml" in capsys.readouterr().err
-    assert run("check", "--home", home) == 1  # that needs the progress alone
+    assert run("check", "--home", home) == 0  # that needs the progress alone
     assert run("reset", "--home", home) == 0
     assert not (home / "lab").exists()
 
 
-def test_another_lab_of_the_same_name_is_not_mixed_up(lab: Path, home: Path, tmp_path: Path) -> None:
-    sit(lab, home, NAMED, "exit\r")
+def test_another_lab_of_the_same_name_is_not_mixed_up(begun: tuple[Path, Path], tmp_path: Path) -> None:
+    lab, home = begun
     other = write_lab(tmp_path / "elsewhere" / "lab", check=CHECK)
     sit(other, home, "exit\r")  # the same lab, somewhere else
     assert kept.load(home, "lab")[1]["folder"] == str(other)
@@ -203,20 +222,11 @@ def test_who_deletes_themselves_is_told_how_to_begin_anew(tmp_path: Path, home: 
 DAMAGE: tuple[bytes, ...] = (b"", b"{", b"\xff\xfe\0", b"[]", b'{"tasks": 3}', b"3", b"null null", b"[" * 100_000)
 
 
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A lab, and a home in which its task was reached."""
-    folder = tmp_path_factory.mktemp("played")
-    lab = write_lab(folder / "lab", check=CHECK)
-    sit(lab, folder / "home", NAMED, "exit\r")
-    return lab, folder / "home"
-
-
 @pytest.mark.parametrize("name", ["progress.json", "hints.json", "start.json", "visits.json", "session.jsonl"])
 def test_a_damaged_file_is_told_with_the_way_out_or_does_no_harm(
-    name: str, played: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, begun: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lab, home = played[0], shutil.copytree(played[1], tmp_path / "home")
+    lab, home = begun
     file = home / "lab" / name
     good = file.read_bytes() if file.exists() else b'{"one": 2}'
     for damage in (*DAMAGE, good[: len(good) // 2]):
@@ -238,8 +248,8 @@ def test_a_damaged_file_is_told_with_the_way_out_or_does_no_harm(
         assert done(home) == [True]
 
 
-def test_a_damaged_box_can_be_begun_anew(played: tuple[Path, Path], tmp_path: Path) -> None:
-    lab, home = played[0], shutil.copytree(played[1], tmp_path / "home")
+def test_a_damaged_box_can_be_begun_anew(begun: tuple[Path, Path]) -> None:
+    lab, home = begun
     (home / "lab" / "box.state").write_bytes(b"SQLite format 3\0" + b"x" * 500)
     with pytest.raises(UsageError, match=r"box\.state"):
         sit(lab, home, "exit\r")
@@ -248,8 +258,8 @@ def test_a_damaged_box_can_be_begun_anew(played: tuple[Path, Path], tmp_path: Pa
     assert done(home) == [False]
 
 
-def test_rows_of_a_transcript_stay_rows_when_one_was_cut_off(played: tuple[Path, Path], tmp_path: Path) -> None:
-    lab, home = played[0], shutil.copytree(played[1], tmp_path / "home")
+def test_rows_of_a_transcript_stay_rows_when_one_was_cut_off(begun: tuple[Path, Path]) -> None:
+    lab, home = begun
     with (home / "lab" / "session.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"time": "2024-')
     sit(lab, home, typed("get system status"), "exit\r")
@@ -317,11 +327,16 @@ def test_a_disk_that_fills_up_ends_no_lesson(lab: Path, home: Path, monkeypatch:
 def test_names_and_texts_of_any_script_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lab = write_lab(tmp_path / "Übung 李", check=CHECK.replace("EDGE", "ÉDGE"))
     home = tmp_path / "Zoë's home"
-    sit(lab, home, typed("config system global", "set hostname ÉDGE", "end", "show | grep '李 \U0001f600'"), "exit\r")
+    sit(
+        lab,
+        home,
+        typed("config system global", "set hostname ÉDGE", "end", "show system global | grep '李 \U0001f600'"),
+        "exit\r",
+    )
     assert run("status", "--home", home) == 0
     assert "1 lines typed" not in capsys.readouterr().out
     rows = list(kept.session_rows(home / "Übung 李"))
-    assert "show | grep '李 \U0001f600'" in [row["text"] for row in rows if row["kind"] == "typed"]
+    assert "show system global | grep '李 \U0001f600'" in [row["text"] for row in rows if row["kind"] == "typed"]
     assert run("report", "--home", home, "-o", tmp_path / "page.html") == 0
     assert "李 \U0001f600" in (tmp_path / "page.html").read_text("utf-8")
 
