@@ -175,14 +175,13 @@ class Access:
         mine = dict(_rights(self.cmdb, self._profile(self.profile) or Entry()))
         return any(rank > mine.get(right, 0) for right, rank in _rights(self.cmdb, profile))
 
-    def check_verb(self, verb: str) -> None:
-        """Whether a verb may be used at all. Raises `CliError`."""
+    def allows_verb(self, verb: str) -> bool:
+        """Whether a verb may be used at all."""
         setting = VERBS.get(verb)
         table = self.cmdb.schema.table(PROFILE)
         if self.unrestricted or setting is None or table is None or setting not in table.attributes:
-            return
-        if self._value(setting) != "enable":
-            raise messages.unknown_action()
+            return True
+        return self._value(setting) == "enable"
 
     def check_command(self, verb: str, path: PathWords) -> None:
         """Whether a command of `execute`, `diagnose` or `get` may be used. Raises `CliError`: hidden, or -37."""

@@ -185,8 +185,8 @@ class DebugSwitch(Protocol):
     enabled: bool
     timestamp: bool
 
-    def sees(self, daemon: str) -> bool:
-        """Whether the administrator there may see a daemon's lines."""
+    def sees(self, daemon: str, scope: str | None = None) -> bool:
+        """Whether the administrator there may see a daemon's lines about a scope; None: about what was done there."""
 
 
 class BatchLines(Protocol):

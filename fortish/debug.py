@@ -14,15 +14,18 @@ CLI, CLI_LEVEL = "cli", 3  # the command line has a level from the start; so lon
 
 @dataclass(slots=True)
 class ConsoleDebug:
-    """One console's switch. `permits` says of a daemon whether the administrator there may see its lines."""
+    """One console's switch.
+
+    `permits` says of a daemon, and of the scope that its lines are about, whether the administrator there may see them.
+    """
 
     enabled: bool = False
     timestamp: bool = False
-    permits: Callable[[str], bool] = lambda daemon: True
+    permits: Callable[[str, str | None], bool] = lambda daemon, scope: True
 
-    def sees(self, daemon: str) -> bool:
-        """Whether the administrator there may see a daemon's lines."""
-        return self.permits(daemon)
+    def sees(self, daemon: str, scope: str | None = None) -> bool:
+        """Whether the administrator there may see a daemon's lines; without a scope, of what was done there."""
+        return self.permits(daemon, scope)
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from fortish import jobs
 from fortish.box import Box
 from fortish.clock import Clock
+from fortish.cmdb.store import GLOBAL
 from fortish.commands import DebugSwitch
 from fortish.errors import FortishError, Interrupted, LinkLost, StorageFault
 from fortish.messages import Text
@@ -89,14 +90,17 @@ class Runtime:
         with contextlib.suppress(StorageFault):
             self.box.keep()
 
-    def trace(self, step: Trace) -> None:
-        """Print a debug line to every console that has debug on and may see it, if the daemon's level is not 0."""
+    def trace(self, step: Trace, scope: str, own: Console | None) -> None:
+        """Print a debug line to every console that has debug on and may see it, if the daemon's level is not 0.
+
+        `scope` is what a job is about, `own` the console of who caused the line.
+        """
         now = self.box.clock.now()
         if not self.box.debug.level(step.daemon, now):
             return
         line: str | None = None
         for console in self.consoles:
-            if console.debug.enabled and console.debug.sees(step.daemon):
+            if console.debug.enabled and console.debug.sees(step.daemon, None if console is own else scope):
                 line = step.line if line is None else line
                 stamp = f"{self.box.local_time(now):%Y-%m-%d %H:%M:%S} " if console.debug.timestamp else ""
                 console.trace(stamp + line)
@@ -112,7 +116,7 @@ class Runtime:
             if job.due > latest:
                 break
             self.clock.set(max(job.due, self.clock.now()))
-            await drive(jobs.flow(self.box, job), self)
+            await drive(jobs.flow(self.box, job), self, scope=job.scope)
 
     async def work(self) -> None:
         """Run background work as it falls due, for as long as the box is up."""
@@ -127,7 +131,7 @@ class Runtime:
     async def _do(self, job: jobs.Job) -> None:
         """One job. One that breaks is a bug: it is told, and the others go on."""
         try:
-            await drive(jobs.flow(self.box, job), self)
+            await drive(jobs.flow(self.box, job), self, scope=job.scope)
         except Exception as error:
             if os.environ.get("FORTISH_TRACEBACK") or not jobs.postpone(self.box, job):
                 raise
@@ -141,10 +145,13 @@ class Runtime:
 
 
 class Driving:
-    """One flow being driven. `interrupt` is Ctrl-C: it reaches the flow at once, whatever it waits for."""
+    """One flow being driven, for a console or about something in a scope.
 
-    def __init__(self, flow: Flow, runtime: Runtime, console: Console | None) -> None:
-        self.flow, self.runtime, self.console = flow, runtime, console
+    `interrupt` is Ctrl-C: it reaches the flow at once, whatever it waits for.
+    """
+
+    def __init__(self, flow: Flow, runtime: Runtime, console: Console | None, scope: str = GLOBAL) -> None:
+        self.flow, self.runtime, self.console, self.scope = flow, runtime, console, scope
         self.links: list[Link] = []
         self._waiting: asyncio.Task[Any] | None = None  # ourselves, where Ctrl-C may end what is waited for
         self._interrupted = False
@@ -198,7 +205,7 @@ class Driving:
                     raise _Enough
                 return None
             case Trace():
-                return self.runtime.trace(step)
+                return self.runtime.trace(step, self.scope, self.console)
             case Announce(line, to):
                 for console in self.runtime.consoles:
                     if to is None or console.debug is to:
@@ -254,6 +261,6 @@ def _thrower(flow: Flow, error: FortishError) -> Callable[[], Step]:
     return lambda: flow.throw(error)
 
 
-async def drive(flow: Flow, runtime: Runtime, console: Console | None = None) -> Any:
-    """Carry a flow's steps out."""
-    return await Driving(flow, runtime, console).run()
+async def drive(flow: Flow, runtime: Runtime, console: Console | None = None, scope: str = GLOBAL) -> Any:
+    """Carry a flow's steps out; one without a console is a job about something in `scope`."""
+    return await Driving(flow, runtime, console, scope).run()

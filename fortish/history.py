@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+
+LONGEST = 512 * 1024  # octets of the file; a longer one loses its older half
 
 
 def history(path: Path | None) -> History:
@@ -13,12 +16,28 @@ def history(path: Path | None) -> History:
     if path is None:
         return InMemoryHistory()
     try:
+        _shorten(path)
         path.touch(mode=0o600)
         path.chmod(0o600)  # typed lines hold passwords
         path.open("rb").close()
     except OSError:
         return InMemoryHistory()
     return _Lines(str(path))
+
+
+def _shorten(path: Path) -> None:
+    """Keep the newer half of a file that has grown too long. Raises `OSError`."""
+    if not path.exists() or path.stat().st_size <= LONGEST:
+        return
+    newer = path.read_bytes()[-LONGEST // 2 :]
+    _, begin, rest = newer.partition(b"\n# ")  # the first line that is there whole
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        beside.touch(mode=0o600)
+        beside.write_bytes(begin + rest)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 class _Lines(FileHistory):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 from fortish import messages
 from fortish.cmdb.schema import Attribute, Choice, PathWords
@@ -16,6 +16,21 @@ from fortish.parse import complete_word
 from fortish.steps import Flow, nothing
 
 
+class Standing(Protocol):
+    """Where a line is typed, as far as it decides whether the line may end."""
+
+    @property
+    def box(self) -> Any:
+        """The box."""
+
+    @property
+    def scope(self) -> str:
+        """Where certificates made here are kept."""
+
+
+Enough = Callable[[Standing, Words], bool]
+
+
 @dataclass(frozen=True, slots=True)
 class Hook:
     """A command: its words, what it is for, its positional parameters, of which the first `needs` must be given.
@@ -23,6 +38,7 @@ class Hook:
     On a box with VDOMs a command of the whole box (`global`) is not there inside a VDOM, and one of a VDOM (`vdom`) is
     there only. One of the global tree (`tree`) is below `config global` only, and not on a box without VDOMs; one that
     is used `inside` is there only, too, but it is on a box without VDOMs.
+    `enough` says of the words typed so far whether the line may end, where their number alone does not say it.
     What is not `done` is a command of the box that fortish knows by name and refuses in words.
     """
 
@@ -32,6 +48,7 @@ class Hook:
     parameters: tuple[Attribute, ...] = ()
     needs: int = 0
     where: str = "both"
+    enough: Enough | None = None
     done: bool = True
 
     @property
@@ -120,6 +137,8 @@ def find(hooks: Table, typed: Sequence[str], place: str = "root") -> tuple[Hook 
     path: PathWords = ()
     for at, word in enumerate(typed):
         choices = complete_word(word, below(hooks, path, place))
+        if choices and word not in choices and (*path, word) in hooks:
+            choices = []  # a command in full that is not there in this place stands for no longer one
         if not choices:
             return hooks.get(path), tuple(typed[at:]), path
         if len(choices) > 1:

@@ -50,6 +50,21 @@ class Keyboard:
                 spread = [KeyPress(Keys.ControlM if key == ENTER else key, key) for key in self._spread]
                 store_typeahead(self._input, [*spread, *self._left()])
 
+    def lines_ahead(self) -> list[str]:
+        """The whole lines of plain characters that are typed ahead; other keys wait for the prompt."""
+        presses = get_typeahead(self._input)
+        lines, line, taken = [], "", 0
+        for place, press in enumerate(presses, 1):
+            if press.key in (Keys.ControlJ, Keys.ControlM):
+                lines.append(line)
+                line, taken = "", place
+            elif len(press.key) == 1 and press.key != "?" and press.key.isprintable():
+                line += press.key
+            else:
+                break
+        store_typeahead(self._input, presses[taken:])
+        return lines
+
     def forget(self) -> None:
         """What was typed ahead goes."""
         self._left()

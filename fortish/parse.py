@@ -235,12 +235,13 @@ def _grep(words: Words) -> Grep:
     while rest and len(rest[0]) > 1 and rest[0][0] == "-":
         option = rest.pop(0)
         letters = option[1:]
-        if letters[0] in _COUNTS:
-            figure = letters[1:] or (rest.pop(0) if rest else "")
+        counted = next((at for at, letter in enumerate(letters) if letter in _COUNTS), None)
+        if counted is not None:
+            figure = letters[counted + 1 :] or (rest.pop(0) if rest else "")
             if not (figure.isascii() and figure.isdecimal()):
                 raise messages.parse_error(figure or option)
-            fields.update(dict.fromkeys(_COUNTS[letters[0]], number(figure)))
-            continue
+            fields.update(dict.fromkeys(_COUNTS[letters[counted]], number(figure)))
+            letters = letters[:counted]
         if unknown := [letter for letter in letters if letter not in _FLAGS]:
             raise messages.parse_error(option if len(unknown) == len(letters) else unknown[0])
         fields.update({_FLAGS[letter]: True for letter in letters})

@@ -39,7 +39,7 @@ WITH_CERTIFICATES = frozenset(
 DEEPEST = 8  # aliases that call each other
 MOST_CALLS = 100  # of aliases by one that was typed
 CHUNK = 500  # lines printed in one step
-KEY_WIDTH = 20  # characters of a key in the prompt; a longer one is cut to 16, ~ and its last 3
+NAME_WIDTH = 20  # characters of a key or a host name in the prompt; a longer one is cut to 16, ~ and its last 3
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Session:
         self.administrator = administrator
         self.editor = Editor(self.box.cmdb, vdom)
         self.editor.variables = self.box.variables(administrator)
-        self.debug = ConsoleDebug(permits=lambda daemon: self.access.sees(daemon))
+        self.debug = ConsoleDebug(permits=self._sees)
         self.options: dict[str, Any] = {}
         self.batch = Batch()
         self.alive, self.left = True, ""
@@ -82,6 +82,11 @@ class Session:
         home = confined_to(self.box.cmdb, administrator) if administrator != FACTORY else None
         if home is not None:
             self.editor.home, self.editor.confined = home, True
+
+    def _sees(self, daemon: str, scope: str | None) -> bool:
+        """Whether lines of a daemon are for this administrator: who cannot leave a VDOM sees none of another."""
+        foreign = self.editor.confined and scope not in (None, self.editor.home)
+        return not foreign and self.access.sees(daemon)
 
     def leave(self, how: str) -> None:
         """The session ends: exit, logout, reboot or shutdown. A transaction that is open waits for its end."""
@@ -129,7 +134,7 @@ class Session:
     def prompt(self) -> str:
         """The prompt, with its blank."""
         mark = "#" if self.access.unrestricted else "$"
-        return CONTINUED if self._joiner.waiting else f"{self.box.hostname} {self.place}{mark} "
+        return CONTINUED if self._joiner.waiting else f"{_cut(self.box.hostname)} {self.place}{mark} "
 
     @property
     def logged_out(self) -> bool:
@@ -148,7 +153,7 @@ class Session:
         if frame is None and not self.editor.place:
             return ""
         name = self.editor.place[-1] if frame is None else frame.name
-        return f"({name if len(name) <= KEY_WIDTH else f'{name[:16]}~{name[-3:]}'}) "
+        return f"({_cut(name)}) "
 
     @property
     def at_root(self) -> bool:
@@ -176,12 +181,18 @@ class Session:
         try:
             if self.batch.lines is not None and self._gathered(whole.text):
                 return
-            command = parse(whole.text, self.editor.legal)
+            command = parse(whole.text, self._legal)
             if command is not None:
                 yield from self.obey(command)
         except CliError as error:
             self.failure = error
             yield Say(error.as_printed())
+
+    @property
+    def _legal(self) -> tuple[str, ...]:
+        """The verbs that may be used here, by this administrator."""
+        rights = self.access
+        return self.editor.legal if rights.unrestricted else tuple(filter(rights.allows_verb, self.editor.legal))
 
     def _gathered(self, text: str) -> bool:
         """Whether a line is left for the end of the batch: every one but `execute batch` itself.
@@ -218,7 +229,6 @@ class Session:
             self.editor.permits = None
         else:
             self.editor.permits = rights
-            rights.check_verb(type(command).__name__.lower())
         if type(command) in CONFIGURES and not (isinstance(command, c.Exit) and self._at_exit):
             yield from self._configure(command)
             return
@@ -276,7 +286,7 @@ class Session:
     def _sudo(self, scope: str, words: c.Words) -> Flow:
         """One command in another scope, without entering it."""
         with self.editor.elsewhere(vdoms.scope(self.cmdb, scope)):
-            command = parse(as_text(words), READS)
+            command = parse(as_text(words), tuple(filter(self.access.allows_verb, READS)))
             if command is not None:
                 yield from self.obey(command)
 
@@ -455,6 +465,10 @@ class Session:
         if table.ranged and rest and scope != GLOBAL:  # in a VDOM the certificates of the whole box are known too
             rows = {**cmdb.rows(GLOBAL, table.path), **rows}
         return table, rows, _known(table, rows, rest) if rest else None
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= NAME_WIDTH else f"{name[:16]}~{name[-3:]}"
 
 
 def _known(table: Table, rows: Rows, words: c.Words) -> str:

@@ -19,12 +19,13 @@ from typing import Any, Protocol
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import in_terminal
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.history import History
+from prompt_toolkit.history import History, InMemoryHistory
 from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import Output, create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.utils import get_cwidth
 
 from fortish import completion
 from fortish.box import SYSTEM_GLOBAL
@@ -160,6 +161,8 @@ class _Shell:
         self.goes_on = GOES_ON
         self._runtime, self._session, self._paged = runtime, session, paged
         self._input, self._output, self._history = input_, output, history
+        self._kept, self._first = history, session.administrator
+        self._stopped = False  # Ctrl-C was pressed while the last line ran
         self._keyboard = Keyboard(input_, self._interrupt)
         self._pager = Pager(self._write, self._keyboard.key, self._size)
         self._assist, self._watcher = assist, watcher
@@ -216,8 +219,14 @@ class _Shell:
             if not name:
                 return
             self._session.log_in(str(name[0]))
+            self._remember(str(name[0]))
             if self._watcher is not None:
                 self._watcher.obeyed()
+
+    def _remember(self, name: str) -> None:
+        """Up leads to lines of this administrator only: those that are kept are of who sat here first."""
+        self._history = self._kept if name == self._first else InMemoryHistory()
+        self._prompt.history = self._prompt.default_buffer.history = self._history
 
     async def _greeted(self) -> bool:
         """Show the banners that are enabled; whether they were accepted."""
@@ -239,7 +248,7 @@ class _Shell:
             except EOFError:
                 return False
             except _TimedOut:
-                self._write(f"{Text.TIMEOUT()}\n\n")
+                self._write_behind_prompt(f"{Text.TIMEOUT()}\n\n")
                 return True
             except _LoggedOut:
                 self._drop_lines()
@@ -250,6 +259,14 @@ class _Shell:
                 self._write("\n")
         return self._session.left in self.goes_on
 
+    def _write_behind_prompt(self, text: str) -> None:
+        """Print on the line of the prompt that has just ended, as the box does."""
+        if not self._assist and self._watcher is None:
+            columns = self._size()[1]
+            self._output.cursor_up(1)
+            self._output.cursor_forward(get_cwidth(self._session.prompt + self._prompt.default_buffer.text) % columns)
+        self._write(text)
+
     def _drop_lines(self) -> None:
         """What was typed of an unfinished line, and pasted behind it, is forgotten."""
         self._pasted.clear()
@@ -259,6 +276,8 @@ class _Shell:
     async def _line(self) -> str:
         """The next physical line: of a paste, or typed. Raises `_TimedOut`."""
         start = ""
+        if not self._pasted and (ahead := self._keyboard.lines_ahead()):
+            self._pasted.extend([*ahead, ""])
         if len(self._pasted) > 1:
             line = self._pasted.popleft()
             self._write(f"{self._session.prompt}{line}\n")
@@ -276,11 +295,14 @@ class _Shell:
 
     async def _obey(self, line: str) -> None:
         self._held.append(line)
+        self._stopped = False
         if self._watcher is not None:
             self._watcher.typed(self._session.prompt, line)
         await self._finished(self._session.feed(line))
         if self._watcher is not None:
             self._watcher.obeyed()
+        if self._stopped and self._session.waiting:  # Ctrl-C behind an unfinished line
+            self._drop_lines()
         if not self._session.waiting:
             self._held.clear()
 
@@ -397,6 +419,7 @@ class _Shell:
     def _interrupt(self) -> None:
         """Ctrl-C while a command runs: what was typed and pasted ahead goes too."""
         self._write(f"{Text.INTERRUPTED()}\n")
+        self._stopped = True
         self._pasted.clear()
         self._keyboard.forget()
         if self._driving is not None:
@@ -469,11 +492,14 @@ class _Shell:
         buffer = event.current_buffer
         typed = buffer.document.text_before_cursor
         stem, words, at, shown = self._cycle
+        help_: completion.Help | None = None
         if not words or typed != shown:
             help_ = completion.candidates(self._session, self._before(typed), pipes=self._assist)
             stem, words = completion.replacements(help_, typed)
             at = words.index(typed[len(stem) :]) if typed[len(stem) :] in words else -1 if by > 0 else 0
         if not words:
+            if help_ is not None and help_.error is not None:  # the box says where the line goes wrong, as for `?`
+                event.app.create_background_task(self._aside(self._help(buffer)))
             return
         at = (at + by) % len(words)
         shown = stem + words[at]

@@ -185,6 +185,9 @@ def get_table(cmdb: Cmdb, table: Table, rows: Rows) -> Iterator[str]:
 # --- tree -----------------------------------------------------------------------------------------------------------
 
 
+_LISTED = frozenset({"reference", "string"})
+
+
 def tree_table(table: Table, margin: str = "") -> Iterator[str]:
     """The schema of a table: `*` the key, (n) the longest string, (min,max) an integer's range."""
     name = f"[{table.path[-1]}]" if table.is_table else f"<{table.path[-1]}>"
@@ -197,6 +200,10 @@ def tree_table(table: Table, margin: str = "") -> Iterator[str]:
             inner = list(tree_table(attribute.child, ""))
             yield lead.removesuffix(" ") + " " + inner[0].removeprefix("-- ")
             yield from (f"{margin}{' ' * len(head)}  {line}" for line in inner[1:])
+            continue
+        if attribute.multiple and attribute.type in _LISTED:  # on the box such a list is a table of its own
+            key = "name" if attribute.type == "reference" else attribute.name
+            yield f"{lead}[{attribute.name}] --*{key}{_tree_size(attribute)}"
             continue
         star = "*" if attribute.name == table.key else ""
         yield f"{lead}{star}{attribute.name}{_tree_size(attribute)}"

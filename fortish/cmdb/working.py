@@ -223,7 +223,8 @@ def check_key(table: Table, key: str) -> str:
     if not key:
         raise messages.incomplete()
     if not key.isprintable():  # a name stands on one line, wherever it is printed
-        raise messages.value_error(key.encode("unicode_escape").decode(), -651, Text.BAD_NAME())
+        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in key)
+        raise messages.value_error(shown, -651, Text.BAD_NAME())
     value = TYPES[attribute.type].read(attribute, (key,), _NOTHING)
     return str(value)
 

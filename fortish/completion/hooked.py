@@ -47,7 +47,7 @@ def hooked(session: Administrator, verb: str, table: hooks.Table, typed: Words) 
     inner = () if rest else (_below(session, table, path),)
     if hook is None:
         return Next(inner)
-    enter = len(rest) >= hook.needs
+    enter = len(rest) >= hook.needs and (hook.enough is None or hook.enough(session, rest))
     wanted = hook.parameters[len(rest) : len(rest) + 1]
     offered = (offer for parameter in wanted for offer in _parameter(session, parameter, optional=enter))
     return Next((*inner, *offered), enter)
@@ -96,14 +96,15 @@ def grep(typed: Words) -> Next:
     rest = list(typed[1:])
     while rest and len(rest[0]) > 1 and rest[0][0] == "-":
         option = rest.pop(0)
-        if option[1] not in _COUNTED:
-            wrong = [letter for letter in option[1:] if f"-{letter}" not in GREP_OPTIONS or letter in _COUNTED]
-            if wrong:
-                raise messages.parse_error(option if len(wrong) == len(option) - 1 else wrong[0])
+        at = next((place for place, letter in enumerate(option) if letter in _COUNTED), len(option))
+        wrong = [letter for letter in option[1:at] if f"-{letter}" not in GREP_OPTIONS]
+        if wrong:
+            raise messages.parse_error(option if len(wrong) == at - 1 else wrong[0])
+        if at == len(option):
             continue
-        if len(option) == 2 and not rest:
-            return Next((value("<lines>", GREP_OPTIONS[option]()),))
-        figure = option[2:] or rest.pop(0)
+        if at == len(option) - 1 and not rest:
+            return Next((value("<lines>", GREP_OPTIONS[f"-{option[at]}"]()),))
+        figure = option[at + 1 :] or rest.pop(0)
         if not (figure.isascii() and figure.isdecimal()):
             raise messages.parse_error(figure)
     if rest:

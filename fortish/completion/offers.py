@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import NamedTuple, Protocol, overload
 
@@ -38,6 +39,10 @@ class Administrator(Protocol):
     def vdom(self) -> str:
         """The VDOM."""
 
+    @property
+    def scope(self) -> str:
+        """Where certificates made here are kept."""
+
     def shadowed(self, hook: Hook, words: Words) -> bool:
         """Whether the words of a hook of `get` mean the configuration."""
 
@@ -68,7 +73,7 @@ class Candidate(NamedTuple):
 class Offer:
     """Words of one kind, and what makes a candidate of one. `bare` words may not be quoted.
 
-    `unasked` words are offered only to who has begun one.
+    `unasked` words are offered only to who has begun one, `whole` ones of them only to who has typed all of one.
     """
 
     words: Collection[str]
@@ -76,6 +81,7 @@ class Offer:
     literal: bool = True
     bare: bool = False
     unasked: frozenset[str] = frozenset()
+    whole: frozenset[str] = frozenset()
 
     def fitting(self, start: str) -> Offer:
         """Those that begin with what was typed. What stands for a value always fits."""
@@ -85,7 +91,8 @@ class Offer:
             return self
         if self.bare and isinstance(start, Quoted):
             return Offer((), self.shown)
-        found = tuple(word for word in self.words if word.startswith(start))
+        fits = (word for word in self.words if word.startswith(start))
+        found = tuple(word for word in fits if word == start or word not in self.whole)
         return Offer(found, self.shown, bare=self.bare)
 
 
@@ -143,9 +150,16 @@ def words(names: Collection[str], help_: Callable[[str], str]) -> Offer:
     return Offer(names, lambda word: Candidate(word, help_(word)))
 
 
-def verbs(helps: Mapping[str, messages.Text], unasked: frozenset[str] = frozenset()) -> Offer:
+def verbs(
+    helps: Mapping[str, messages.Text], unasked: frozenset[str] = frozenset(), whole: frozenset[str] = frozenset()
+) -> Offer:
     """Words of the grammar with their help."""
-    return Offer(tuple(helps), lambda word: Candidate(word, helps[word]()), bare=True, unasked=unasked)
+    shown = partial(_verb, helps)
+    return Offer(tuple(helps), shown, bare=True, unasked=unasked, whole=whole)
+
+
+def _verb(helps: Mapping[str, messages.Text], word: str) -> Candidate:
+    return Candidate(word, helps[word]())
 
 
 def keywords(*names: str) -> Offer:

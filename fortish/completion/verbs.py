@@ -12,7 +12,6 @@ from fortish.commands import Words
 from fortish.completion import edits, hooked, paths
 from fortish.completion.line import is_pipe
 from fortish.completion.offers import Administrator, Next, choose, ended, entries, keyword, verbs
-from fortish.errors import CliError
 from fortish.messages import Text
 
 # Sorted.
@@ -70,15 +69,13 @@ def following(session: Administrator, typed: Words, *, pipes: bool) -> Next:
     return Next((*found.offers, verbs({_PIPE: Text.HELP_PIPE})), True, found.again)
 
 
-# Taken, and not listed: `quit` stands in no list of a real box, `exit` leaves at the root prompts only.
+# Taken, and not listed: `quit`, and `tree` at the root, stand in no list of a real box; `exit` leaves at a root only.
 UNLISTED = frozenset({"quit"})
 ROOTS = frozenset({"confined", "multi", "root"})
 
 
-def _unlisted(session: Administrator) -> frozenset[str]:
-    """The verbs that are taken here, and not listed unasked."""
-    at_root = session.editor.place_kind in ROOTS and not session.editor.frames
-    return UNLISTED if at_root else UNLISTED | {"exit"}
+def _at_root(session: Administrator) -> bool:
+    return session.editor.place_kind in ROOTS and not session.editor.frames
 
 
 def is_piped(session: Administrator, word: str) -> bool:
@@ -87,22 +84,16 @@ def is_piped(session: Administrator, word: str) -> bool:
 
 
 def _verbs(session: Administrator, names: Words) -> Next:
-    return Next((verbs({verb: VERBS[verb] for verb in names if _allowed(session, verb)}, _unlisted(session)),))
+    listed = {verb: VERBS[verb] for verb in names if session.access.allows_verb(verb)}
+    if _at_root(session):
+        return Next((verbs(listed, UNLISTED | {"tree"}),))
+    return Next((verbs(listed, UNLISTED | {"exit"}, frozenset({"exit"})),))
 
 
 def _allowed_verb(session: Administrator, typed: str, verb: str) -> str:
-    if not _allowed(session, verb):
+    if not session.access.allows_verb(verb):
         raise messages.parse_error(typed)
     return verb
-
-
-def _allowed(session: Administrator, verb: str) -> bool:
-    """Whether the access profile lets a verb be used."""
-    try:
-        session.access.check_verb(verb)
-    except CliError:
-        return False
-    return True
 
 
 def _nothing(session: Administrator, typed: Words) -> Next:

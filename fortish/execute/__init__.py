@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fortish import hooks
+from fortish.commands import Words
 from fortish.execute import batch, clock, enter, log, options, ping, traceroute
 from fortish.execute.known import KNOWN, WHERE
 from fortish.hooks import Hook, later, parameter
@@ -54,6 +55,12 @@ _ENROLLMENT = (
     parameter("srp-username", "User for TLS-SRP.", "var-string", 63),
     parameter("srp-password", "Password for TLS-SRP.", "var-string", 128),
 )
+
+
+def _named_or_whole(session: hooks.Standing, typed: Words) -> bool:
+    """A certificate that exists is enrolled again by its name alone; a new one needs algorithm and URL, too."""
+    return len(typed) > 2 or session.box.local(typed[0], session.scope) is not None
+
 
 # fmt: off
 # ruff: noqa: E501
@@ -134,9 +141,9 @@ HOOKS = hooks.with_known(hooks.table(
     Hook("vpn certificate local generate ec", "Make a key on an elliptic curve and a certificate request.", later("fortish.execute.requests", "generate_ec"),
          (_NAME, parameter("curve", "Elliptic curve of the key.", "option", choices=_CURVES), *_REQUEST), 9),
     Hook("vpn certificate local generate est", "Enroll a certificate over EST.", later("fortish.execute.est", "generate"),
-         _ENROLLMENT, 1),
+         _ENROLLMENT, 1, enough=_named_or_whole),
     Hook("vpn certificate local generate est-serverkeygen", "Enroll over EST with a key that the server makes (fortish's own command).",
-         later("fortish.execute.est", "generate_serverkeygen"), _ENROLLMENT, 1),
+         later("fortish.execute.est", "generate_serverkeygen"), _ENROLLMENT, 1, enough=_named_or_whole),
     Hook("vpn certificate local generate rsa", "Make an RSA key and a certificate request.", later("fortish.execute.requests", "generate_rsa"),
          (_NAME, parameter("size", "Size of the key in bits.", "option", choices=_SIZES), *_REQUEST), 9),
     Hook("vpn certificate local import tftp", "Fetch a signed certificate, or one with its key, from a TFTP server.", later("fortish.execute.certificate", "import_tftp"),

@@ -6,7 +6,7 @@ import re
 import time
 
 from fortish import messages
-from fortish.access import access
+from fortish.access import access, confined_to
 from fortish.box import FIRST_YEAR, LAST_YEAR, Box
 from fortish.commands import Arguments, Here
 from fortish.messages import Text
@@ -55,6 +55,8 @@ def _set(here: Here, now: float) -> None:
     """Move the clock. No time passes by that: the box has been up as long as before. Raises `CliError` (-37)."""
     box: Box = here.box
     access(box.cmdb, here.administrator).check_change(SETTINGS)
+    if confined_to(box.cmdb, here.administrator) is not None:
+        raise messages.failed(-37, Text.PERMISSION_DENIED())
     before = box.clock.now()
     box.clock.set(now)
     box.booted += now - before

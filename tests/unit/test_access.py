@@ -69,6 +69,62 @@ def test_lines_with_passwords_reach_only_who_may_change_certificates() -> None:
         assert "Debug messages will be on" in "".join(watched)
 
 
+DIVIDED = """config system global
+set vdom-mode multi-vdom
+end
+y
+config vdom
+edit A
+y
+end
+config global
+config system admin
+edit va
+set accprofile prof_admin
+set vdom A
+set password Secret1!
+end
+end"""
+
+
+def test_who_is_confined_to_a_vdom_sees_nothing_of_another_one() -> None:
+    with fortish.Appliance(network="lab", hostname="FGT", firmware="fortigate-7.4") as box:
+        box.session().play(DIVIDED)
+        admin = box.session()
+        admin.play("config vdom\nedit root\nexecute vpn certificate ca import tftp estExampleCA.pem 192.0.2.10")
+        assert admin.run(ENROLL).endswith("Done.\n")
+        with sitting(box, "va") as foreign:
+            admin.run("config vpn certificate local\nedit n\nset auto-regenerate-days 364\nend")
+            admin.run("diagnose debug enable\ndiagnose debug application est -1")
+            box.advance(seconds=30)
+        assert [event.id for event in box.events].count(22205) == 1
+        assert "est_ctx" not in "".join(foreign)
+
+
+def test_who_is_confined_to_a_vdom_leaves_the_clock_alone() -> None:
+    with fortish.Appliance(network="lab", hostname="FGT", firmware="fortigate-7.4") as box:
+        box.session().play(DIVIDED)
+        confined = box.session(administrator="va")
+        assert "Permission denied" in confined.run("execute date 2020-01-01")
+        assert "2020" not in confined.run("execute date")
+
+
+def test_a_verb_that_the_profile_bars_is_unknown_however_the_line_goes_on() -> None:
+    with fortish.Appliance(network="lab", hostname="FGT", firmware="fortigate-7.4") as box:
+        box.session().play(PROFILES)
+        nobody = box.session(administrator="nobody")
+        for line in ("config", "config system global", "show", "diagnose", "get"):
+            assert nobody.run(line) == "Unknown action 0\n", line
+
+
+def test_a_command_that_is_not_there_is_no_shorter_form_of_another() -> None:
+    with fortish.Appliance(network="lab", hostname="FGT", firmware="fortigate-7.4") as box:
+        box.session().play(DIVIDED)
+        inside = box.session()
+        inside.play("config vdom\nedit A")
+        assert "command parse error before 'factoryreset'\n" in inside.run("execute factoryreset")
+
+
 def test_what_a_profile_hides_of_commands_is_neither_offered_nor_parsed() -> None:
     with fortish.Appliance(network="lab", hostname="FGT") as box:
         box.session().play(PROFILES)

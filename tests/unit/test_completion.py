@@ -38,7 +38,7 @@ def test_the_root_lists_the_legal_verbs_in_the_documented_words(session: Session
         "diagnose    Diagnose facility.",
         "execute     Execute static commands.",
     ]
-    assert {*completions(session, ""), "quit"} == {*session.editor.legal}
+    assert {*completions(session, ""), "quit", "tree"} == {*session.editor.legal}
     assert completions(session, "qu") == ["quit"]
 
 
@@ -118,8 +118,20 @@ def test_an_option_shows_its_values_and_ends_after_one(session: Session) -> None
 def test_a_hook_shows_its_positional_parameters(session: Session) -> None:
     line = "execute vpn certificate local generate est "
     assert shown(session, line) == ["<name>    Name of the local certificate."]
-    (optional,) = shown(session, f"{line}new ")
+    assert shown(session, f"{line}new ")[0].startswith("<algorithm>    ")  # a new one needs more
+    (optional,) = shown(session, f"{line}new ec-secp256r1 https://a.example ")
+    assert optional.startswith("<Enter>|<subject>    ")
+
+
+def test_a_certificate_that_is_there_is_enrolled_again_by_its_name_alone() -> None:
+    (optional,) = shown(Session(saved_box()), "execute vpn certificate local generate est Held ")
     assert optional.startswith("<Enter>|<algorithm>    ")
+
+
+def test_exit_is_offered_where_it_leaves_only(session: Session) -> None:
+    assert completions(session, "ex") == ["execute", "exit"] and completions(session, "tr") == ["tree"]
+    typed(session, "config system alias")
+    assert completions(session, "ex") == [] and completions(session, "e") == ["edit", "end"]
 
 
 def piped(session: Session, text: str) -> list[str]:

@@ -345,3 +345,35 @@ def test_what_breaks_beside_the_prompt_ends_it_and_does_not_hang(monkeypatch: py
     monkeypatch.setattr("fortish.completion.layout", broken)
     with pytest.raises(ZeroDivisionError):
         type_at("get ", "?")
+
+
+def test_up_leads_to_no_line_of_another_administrator(tmp_path: Path) -> None:
+    _, screen = type_at(
+        "config system admin\r", "edit ro\r", "set accprofile prof_admin\r", "set password TopSecret1\r", "end\r",
+        "execute reboot\r", "y", "ro\r", "TopSecret1\r", "\x1b[A\x1b[A\x1b[A", "get system status\r", "exit\r",
+        history=tmp_path / "history",
+    )  # fmt: skip
+    _, _, afterwards = screen.rpartition("Welcome!")
+    assert "get system status" in afterwards and "TopSecret1" not in afterwards
+    assert (tmp_path / "history").read_text().count("+get system status") == 0
+
+
+def test_control_c_right_behind_an_unfinished_line_drops_it() -> None:
+    session, _ = type_at("config system \\\r\x03", "get system status | grep Hostname\r", "exit\r")
+    assert not session.waiting and session.place == "" and session.failure is None
+
+
+def test_lines_typed_ahead_run_in_their_order() -> None:
+    lines = "".join(f"edit a{number}\rset command x\rnext\r" for number in range(200))
+    session, screen = type_at(f"config system alias\r{lines}end\r", "exit\r")
+    assert len(session.box.cmdb.rows("global", ("system", "alias"))) == 200
+    assert screen.count("new entry 'a199' added") == 1
+
+
+def test_a_history_that_has_grown_too_long_keeps_its_newer_half(tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    path.write_text("".join(f"\n# 2026-01-01 00:00:00\n+line {number}\n" for number in range(20_000)))
+    type_at("exit\r", history=path)
+    kept = path.read_text()
+    assert len(kept) < 300_000 and kept.startswith("\n# 2026") and "+line 19999\n" in kept
+    assert path.stat().st_mode & 0o777 == 0o600
