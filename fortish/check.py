@@ -17,12 +17,16 @@ from fortish import commands as c
 from fortish.access import FACTORY
 from fortish.box import Box
 from fortish.cmdb.editor import CONFIGURES, Editor
+from fortish.cmdb.restore import divide, restoring, skips
+from fortish.cmdb.vdoms import PLACES
 from fortish.errors import CliError
 from fortish.parse import LineJoiner, parse
-from fortish.replay import typed_lines
+from fortish.replay import Typed, typed_lines
 from fortish.screen import is_screen
 
 CERTAIN = frozenset({"config", "edit", "set", "unset", "next", "end", "execute", "diagnose", "delete", "append"})
+
+_IN_A_DIVIDED_BOX = tuple(c.Config((place,)) for place in PLACES)  # at the root: the box is read as one with VDOMs
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,29 @@ class Finding:
     code: int
 
 
-def findings(box: Box, name: str, text: str, transcript: bool | None = None) -> Iterator[Finding]:
-    """Every finding in one file, in its order."""
-    editor = Editor(box.cmdb)
-    editor.variables = box.variables(FACTORY)
+def findings(
+    box: Box, name: str, text: str, transcript: bool | None = None, *, keep_unknown: bool = False
+) -> Iterator[Finding]:
+    """Every finding in one file, in its order. With `keep_unknown`, what the schema does not know is none."""
+    before = None if box.cmdb.multi else box.cmdb.snapshot()
+    with restoring(box.cmdb, text):
+        editor = Editor(box.cmdb)
+        editor.variables = box.variables(FACTORY)
+        editor.keep_unknown = keep_unknown
+        yield from _findings(editor, name, typed_lines(text, transcript))
+    if before is not None and box.cmdb.multi:  # the next file may be of a box without VDOMs
+        box.cmdb.replace(before)
+
+
+def _findings(editor: Editor, name: str, lines: Iterable[Typed]) -> Iterator[Finding]:
     joiner = LineJoiner()
     answering = False
-    for typed in typed_lines(text, transcript):
+    skipped: list[str] = []  # what is open in a block that is skipped: config, edit
+    number = 0
+    for typed in lines:
+        number = typed.number
+        if typed.help:
+            continue
         if answering and typed.text in {"y", "n"}:
             answering = False
             continue
@@ -51,14 +71,33 @@ def findings(box: Box, name: str, text: str, transcript: bool | None = None) -> 
             continue
         first = typed.number - whole.text.count("\n")
         try:
-            answering = _look_at(editor, whole.text)
+            answering = not (skipped and _skipped(skipped, whole.text)) and _look_at(editor, whole.text)
         except CliError as error:
             yield _finding(name, first, whole.text, error)
+            skipped = _opened(whole.text)
     if rest := joiner.close():
         try:
             parse(rest.text)
         except CliError as error:
-            yield _finding(name, typed.number - rest.text.count("\n"), rest.text, error)
+            yield _finding(name, number - rest.text.count("\n"), rest.text, error)
+
+
+def _skipped(skipped: list[str], text: str) -> bool:
+    """Whether a line belongs to a block whose first line was refused: one cause is one finding."""
+    try:
+        command = parse(text)
+    except CliError:
+        return True
+    return command is None or skips(skipped, command)
+
+
+def _opened(text: str) -> list[str]:
+    """The block that a refused line would have begun, if it would have."""
+    try:
+        command = parse(text)
+    except CliError:
+        return []
+    return [verb] if (verb := type(command).__name__.lower()) in ("config", "edit") else []
 
 
 def _look_at(editor: Editor, text: str) -> bool:
@@ -73,6 +112,8 @@ def _look_at(editor: Editor, text: str) -> bool:
         case c.Diagnose(words, _):
             _look_up(diagnose.HOOKS, words)
         case _ if type(command) in CONFIGURES:
+            if command in _IN_A_DIVIDED_BOX and editor.kind == "root":
+                divide(editor.cmdb)
             outcome = editor.apply(command)
             editor.confirm(outcome)
             return bool(outcome.question)

@@ -178,7 +178,7 @@ async def _turns(scenario: Scenario, player: Player, pieces: list[str]) -> tuple
         written.append(f"{prompt} {turn.typed[0]}".rstrip())
         written += [f"> {line}".rstrip() for line in turn.typed[1:]]
         lines = [Typed(turn.number + place, line) for place, line in enumerate(turn.typed)]
-        lines[-1].interrupt, lines[-1].answers = turn.interrupt, tuple(turn.answers)
+        lines[-1].interrupt, lines[-1].answers, lines[-1].help = turn.interrupt, tuple(turn.answers), turn.help
         await player.play(lines)
         actual = "".join(pieces).split("\n")[:-1]
         pieces.clear()

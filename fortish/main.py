@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import errno
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ from fortish.errors import CliError, StorageFault, UsageError
 if TYPE_CHECKING:
     from fortish.boot import Options
     from fortish.drive import Runtime
-    from fortish.replay import Failure, Onlooker, Typed
+    from fortish.replay import Failure, Onlooker, Player, Typed
 
 COMMANDS = ("shell", "replay", "check", "demo", "responder", "est-check", "lab")
 DESCRIPTION = "A FortiOS-style configuration shell that really enrolls its certificates over EST (RFC 7030)."
@@ -32,12 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"fortish: no command '{words[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
             return 2
         words.insert(0, "shell")
-    options = _parser(labs=words[:1] == ["lab"]).parse_args(words)
     try:
-        if getattr(options, "firmware", "") == "list":
-            return _list_firmwares()
-        status: int = options.run(options)
-        return status
+        return _run(words)
     except UsageError as error:
         print(f"fortish: {error}", file=sys.stderr)
         return 2
@@ -46,9 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone: say nothing more, and not at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if os.environ.get("FORTISH_TRACEBACK"):
+            raise
+        if not isinstance(error, BrokenPipeError):  # whoever read our output has gone: nothing is to be said
+            where = f"{error.filename}: " if error.filename else ""
+            print(f"fortish: {where}{error.strerror or error}", file=sys.stderr)
+        _be_silent()
         return 1
     except Exception as error:
         if os.environ.get("FORTISH_TRACEBACK"):
@@ -56,6 +58,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fortish: internal error: {type(error).__name__}: {error}", file=sys.stderr)
         print("fortish: this is a bug; FORTISH_TRACEBACK=1 shows where", file=sys.stderr)
         return 1
+
+
+def _run(words: Sequence[str]) -> int:
+    """Run one command, and see to it that all of its output is written. Raises `OSError` where it cannot be."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    try:
+        options = _parser(labs=words[:1] == ["lab"]).parse_args(words)
+        status: int = _list_firmwares() if getattr(options, "firmware", "") == "list" else options.run(options)
+        return status
+    finally:
+        sys.stdout.flush()
+
+
+def _be_silent() -> None:
+    """What could not be written is not tried again at exit."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # --- arguments ------------------------------------------------------------------------------------------------------
@@ -142,6 +162,7 @@ def _check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files_", nargs="+", metavar="FILE", help="- is standard input")
     parser.add_argument("--firmware", metavar="NAME", default="fortiproxy-guide", help="what is emulated")
     parser.add_argument("--format", choices=("text", "json", "sarif"), default="text")
+    parser.add_argument("--keep-unknown", action="store_true", help="what the schema does not know is no finding")
     parser.add_argument("--transcript", action="store_true", help="the files are screen copies")
 
 
@@ -190,7 +211,10 @@ def _options(given: argparse.Namespace, *, frozen: bool) -> Options:
 
 
 def shell(given: argparse.Namespace) -> int:
-    """The interactive appliance."""
+    """The interactive appliance; what is piped into it is played."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        words = ["replay", "-"]
+        return replay(argparse.Namespace(**{**vars(_parser().parse_args(words)), **vars(given)}))
     return asyncio.run(_shell(given))
 
 
@@ -259,9 +283,10 @@ def replay(given: argparse.Namespace) -> int:
 
 async def _replay(given: argparse.Namespace) -> int:
     from fortish.boot import boot
-    from fortish.replay import Typed, typed_lines
+    from fortish.refused import told
+    from fortish.replay import Typed
 
-    sources = [(name, text, typed_lines(text, given.transcript or None)) for name, text in _texts(given.files_)]
+    sources = [(name, text, _lines(text, before, given)) for name, before, text in _texts(given.files_)]
     if given.lines:
         sources.append(("-c", "", [Typed(number, line) for number, line in enumerate(given.lines, 1)]))
     runtime = boot(_options(given, frozen=given.network != "real"))
@@ -269,12 +294,34 @@ async def _replay(given: argparse.Namespace) -> int:
     gc.disable()  # a replay makes values, not cycles
     try:
         with _reported(runtime, given.report) as onlooker:
-            failures = await _played(given, runtime, sources, onlooker)
+            failures, whole = await _played(given, runtime, sources, onlooker)
     finally:
         await runtime.close()
     for failure in failures if given.quiet else ():
-        print(f"{failure.file}:{failure.number}: {failure.message}")
-    return 1 if failures else 0
+        print(told(failure))
+    _templates(sources, {failure.file for failure in failures})
+    return 1 if failures or not whole else 0
+
+
+def _lines(text: str, before: int, given: argparse.Namespace) -> list[Typed]:
+    """What is typed of a text that has `before` lines before it in its file."""
+    from fortish.replay import typed_lines
+
+    lines = typed_lines(text, given.transcript or None)
+    for typed in lines:
+        typed.number += before
+    return lines
+
+
+def _templates(sources: Iterable[tuple[str, str, object]], files: Collection[str]) -> None:
+    """Say of each of the `files`, in which something was refused, if it is a template that nobody filled in."""
+    from fortish.refused import placeholder
+
+    told = set()
+    for name, text, _ in sources:
+        if name in files and name not in told and (found := placeholder(text)):
+            told.add(name)
+            print(f"{name}:{found[0]}: warning: looks like a template: {found[1]}", file=sys.stderr)
 
 
 async def _played(
@@ -282,24 +329,29 @@ async def _played(
     runtime: Runtime,
     sources: Sequence[tuple[str, str, list[Typed]]],
     onlooker: Onlooker | None,
-) -> list[Failure]:
-    """Play every source's lines; what failed."""
+) -> tuple[list[Failure], bool]:
+    """Play every source's lines; what failed, and whether all of them were played."""
     from fortish.boot import restoring
     from fortish.replay import Player
     from fortish.session import Session
 
     session = Session(runtime.box)
-    session.editor.keep_unknown = given.keep_unknown
+    whole = True
     write: Callable[[str], object] = _nothing if given.quiet else sys.stdout.write
-    player = Player(runtime, session, write, given.yes, given.stop_on_error, store=runtime.store, onlooker=onlooker)
+    player = Player(
+        runtime, session, write, given.yes, given.stop_on_error,
+        store=runtime.store, onlooker=onlooker, keep_unknown=given.keep_unknown,
+    )  # fmt: skip
     try:
         count = sum(len(lines) for _, _, lines in sources)
         with _progress(given.progress or _long(count, quiet=given.quiet), count) as advance:
-            for player.file, text, lines in sources:
+            for name, text, lines in sources:
+                player.begin(name)
                 with restoring(runtime.box, text):
                     await player.play(lines, advance)
                 player.finish()
                 player.stored()
+                whole = _all_played(player) and whole
                 if player.failures and given.stop_on_error:
                     break
         await player.settle()
@@ -307,7 +359,19 @@ async def _played(
             save(runtime.box, given.save)
     finally:
         player.stored()  # Ctrl-C, too: what was done is kept and shown
-    return player.failures
+    return player.failures, whole
+
+
+def _all_played(player: Player) -> bool:
+    """Whether a file was played to its end; if not, and if something is left unsaved, that is said."""
+    from fortish.messages import Text
+
+    if player.session.not_saved:
+        print(f"{player.file}: {Text.NOT_SAVED(places=player.session.not_saved)}", file=sys.stderr)
+    if player.unplayed:
+        lines = Text.NOT_PLAYED(count=player.unplayed, how=player.session.left)
+        print(f"{player.file}:{player.at}: {lines}", file=sys.stderr)
+    return not player.unplayed
 
 
 def _reported(runtime: Runtime, path: Path | None) -> contextlib.AbstractContextManager[Onlooker | None]:
@@ -323,18 +387,32 @@ def _nothing(text: str) -> None:
     """Print nothing."""
 
 
-def _texts(names: Sequence[str]) -> list[tuple[str, str]]:
-    """The named files' texts, standard input for `-`; a doubtful comment is warned of. Raises `UsageError`."""
+def _texts(names: Sequence[str]) -> list[tuple[str, int, str]]:
+    """The named files' texts, standard input for `-`, and the lines before each. Raises `UsageError`.
+
+    A doubtful comment is warned of. Of a MIME envelope the parts that hold commands are texts; others are told.
+    """
     from fortish.boot import decoded, read_text
     from fortish.check import doubtful_comments
+    from fortish.refused import parts
 
     texts = []
     for name in names:
-        text = decoded(sys.stdin.buffer.read()) if name == "-" else read_text(Path(name))
-        for number, line in doubtful_comments(text):
-            print(f"{name}:{number}: warning: this comment would be a command: {line}", file=sys.stderr)
-        texts.append((name, text))
+        whole = _standard_input(decoded) if name == "-" else read_text(Path(name))
+        for part in parts(whole):
+            if not part.plays:
+                print(f"{name}:{part.before + 1}: a MIME part, passed over", file=sys.stderr)
+                continue
+            for number, line in doubtful_comments(part.text):
+                number += part.before
+                print(f"{name}:{number}: warning: this comment would be a command: {line}", file=sys.stderr)
+            texts.append((name, part.before, part.text))
     return texts
+
+
+def _standard_input(decoded: Callable[[bytes], str]) -> str:
+    """All of standard input; nothing where it is closed."""
+    return decoded(sys.stdin.buffer.read()) if sys.stdin is not None else ""
 
 
 LONG = 5000  # lines of input from which on a bar is shown unasked, where it disturbs nothing
@@ -374,14 +452,16 @@ def check(given: argparse.Namespace) -> int:
     from fortish.check import findings, report
 
     runtime = boot(Options(firmware=given.firmware, network="none", frozen=True))
+    texts = _texts(given.files_)
     found = [
-        finding
-        for name, text in _texts(given.files_)
-        for finding in findings(runtime.box, name, text, given.transcript or None)
+        replace(finding, line=finding.line + before)
+        for name, before, text in texts
+        for finding in findings(runtime.box, name, text, given.transcript or None, keep_unknown=given.keep_unknown)
     ]
     output = report(found, given.format)
     if output:
         print(output)
+    _templates([(name, text, before) for name, before, text in texts], {finding.file for finding in found})
     return 1 if found else 0
 
 

@@ -418,6 +418,7 @@ class Text(Enum):
     HELP_OPTIONAL         = D, "<Enter>|{word}"
     MORE                  = D, "--More-- "
     INTERRUPTED           = O, "^C"
+    NOT_PLAYED            = O, "'{how}' ended the session; lines behind it that were not played: {count}"
     NOT_SAVED             = O, "not saved: {places}"
     # fmt: on
 

@@ -5,6 +5,7 @@ The same player serves `fortish replay`, the golden transcripts, the demonstrati
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -15,6 +16,7 @@ from fortish import screen
 from fortish.access import ADMIN, FACTORY
 from fortish.cmdb.store import GLOBAL
 from fortish.commands import DebugSwitch
+from fortish.completion import candidates, layout
 from fortish.drive import Driving, Runtime, Store, drive
 from fortish.errors import Interrupted, StorageFault
 from fortish.login import login
@@ -22,6 +24,7 @@ from fortish.session import Session
 from fortish.steps import Kind
 
 SETTLE = 60.0  # seconds of box time: background work due by then runs before the next line at the root prompt
+BREATH = 50  # lines after which the loop has its turn
 GROUP_LINES, GROUP_SECONDS = 500, 0.2  # of a group: lines at most, seconds of real time
 ALONE = ("alias", "diagnose", "execute", "sudo")  # verbs that are no part of a group
 AGAIN = ("logout", "reboot")  # how a session may end after which the same administrator logs in again
@@ -30,7 +33,10 @@ Write = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A line that failed: where it stood, what was typed, and the box's words on one line."""
+    """A line that failed: where it stood, what was typed, and the box's words on one line.
+
+    Of a value over several lines, `number` is the last of them, and `line` is all of them.
+    """
 
     file: str
     number: int
@@ -115,6 +121,7 @@ class Page:
 
     async def say(self, text: str, paged: bool) -> bool:
         """Print; at the line where Ctrl-C stood, press it."""
+        await asyncio.sleep(0)  # a Ctrl-C of the person who watches is heard here
         self.put(text)
         return True
 
@@ -145,13 +152,17 @@ class Page:
 
 @dataclass(slots=True)
 class Typed:
-    """A line to be typed. `interrupt` is after how many printed lines Ctrl-C is pressed; `login` is who comes next."""
+    """A line to be typed. `interrupt` is after how many printed lines Ctrl-C is pressed; `login` is who comes next.
+
+    `help`: it ends in `?`, and is typed no further here.
+    """
 
     number: int
     text: str
     interrupt: int | None = None
     answers: tuple[str, ...] = ()
     login: str = ""
+    help: bool = False
 
 
 def typed_lines(text: str, transcript: bool | None = None) -> list[Typed]:
@@ -164,6 +175,7 @@ def typed_lines(text: str, transcript: bool | None = None) -> list[Typed]:
     for turn in screen.turns(text):
         rows = [Typed(turn.number + place, line) for place, line in enumerate(turn.typed)]
         rows[-1].interrupt, rows[-1].answers, rows[-1].login = turn.interrupt, tuple(turn.answers), turn.login
+        rows[-1].help = turn.help
         lines += rows
     return lines
 
@@ -179,7 +191,8 @@ class Player:
 
     With a `store`, lines are stored in groups and shown when they are; without one each commit is stored by itself.
     With `logins` the console asks for a login after `exit`: a script has name and password in its next lines, a screen
-    copy shows the name, and no password, so the name is enough there.
+    copy shows the name, and no password, so the name is enough there. `unplayed` counts the lines behind the one that
+    ended the session, `keep_unknown` is the editor's.
     """
 
     runtime: Runtime
@@ -192,32 +205,51 @@ class Player:
     store: Store | None = None
     onlooker: Onlooker | None = None
     logins: bool = False
+    keep_unknown: bool = False
     file: str = "-"
+    unplayed: int = 0
     failures: list[Failure] = field(default_factory=list)
     page: Page = field(init=False)
     _group: Group | None = None
     _last: tuple[int, str] = (0, "")
+    _held: list[str] = field(default_factory=list)  # physical lines of an unfinished one
 
     def __post_init__(self) -> None:
         if self.store is not None:
             self._group = Group(self.store, self.write)
             self.write = self._group.write
         self.page = Page(self.session, self.write, self.onlooker)
+        self.session.editor.keep_unknown |= self.keep_unknown
         self.runtime.consoles.append(self.page)
 
     def close(self) -> None:
         """The console is gone."""
         self.runtime.consoles.remove(self.page)
 
+    def begin(self, file: str) -> None:
+        """A file begins, in a session of its own, at the root prompt; unless the box is turned off."""
+        self.file, self.unplayed = file, 0
+        self._last = (0, "")
+        if self.session.left != "shutdown":
+            self.session.leave("exit")
+            self._let_in(FACTORY)
+
+    def _let_in(self, name: str) -> None:
+        self.session.log_in(name)
+        self.session.editor.keep_unknown = self.keep_unknown
+
     async def play(self, lines: Iterable[Typed], progress: Callable[[int], None] | None = None) -> None:
         """Type every line. Stops when the session ends, or at a failure if `stop`."""
         queue = deque(lines)
         while queue and self.session.alive:
             typed = queue.popleft()
+            if typed.number % BREATH == 0:
+                await asyncio.sleep(0)  # Ctrl-C is heard here, too
             if not await self._type(typed, queue) and self.stop:
                 return
             if progress is not None:
                 progress(1)
+        self.unplayed = sum(1 for typed in queue if typed.text.strip() and not typed.text.lstrip().startswith("#"))
 
     async def settle(self) -> None:
         """The end of the input: what falls due soon is done, wherever the administrator stands.
@@ -244,6 +276,9 @@ class Player:
         """One line; whether it went well."""
         before = len(self.failures)
         page = self.page
+        if not self.session.waiting:
+            self._held.clear()
+        self._held.append(typed.text)
         self._last = typed.number, typed.text
         if self._group is not None:
             self._group.before(self.file, typed.number, alone=self._alone(typed.text))
@@ -252,6 +287,9 @@ class Player:
         if self.onlooker is not None:
             self.onlooker.typed(self.session.prompt, typed.text)
         page.lines, page.interrupt = 0, typed.interrupt
+        if typed.help:
+            self._help(typed.text)
+            return True
         given = deque(typed.answers)
         page.answer = lambda question, kind: self._answer(typed, given, queue, kind)
         self.runtime.clock.set(self.runtime.clock.now() + self.tick)
@@ -292,14 +330,21 @@ class Player:
             self.page.answer = given
             name = str(await drive(login(box), self.runtime, self.page) or "")
         if name:
-            self.session.log_in(name)
+            self._let_in(name)
         else:
             self._fail(typed, "nobody has logged in after this")
 
     def _log_in_again(self) -> None:
         """The same administrator, or the one that every box has."""
         name = self.session.administrator
-        self.session.log_in(name if self.session.box.cmdb.entry(GLOBAL, ADMIN, name) is not None else FACTORY)
+        self._let_in(name if self.session.box.cmdb.entry(GLOBAL, ADMIN, name) is not None else FACTORY)
+
+    def _help(self, line: str) -> None:
+        """What `?` lists at the end of a line."""
+        if lines := layout(candidates(self.session, line[:-1])):
+            self.page.put("\n".join(lines))
+        if self.echo:
+            self.write("\n")
 
     def _alone(self, line: str) -> bool:
         """Whether a line is stored by itself: it may be one of those verbs, abbreviated."""
@@ -320,6 +365,6 @@ class Player:
         return "n"
 
     def _fail(self, typed: Typed, message: str) -> None:
-        self.failures.append(Failure(self.file, typed.number, typed.text, message))
+        self.failures.append(Failure(self.file, typed.number, "\n".join(self._held), message))
         if self.onlooker is not None:
             self.onlooker.failed(self.failures[-1])

@@ -1,7 +1,8 @@
 """Screen copies: text with prompts, typed lines behind them, the box's own lines between.
 
 A prompt is `FGT # `, `FGT (local) # `, or the enrollment guide's bare `# ` and `(local) # `. Lines behind `> ` are
-typed while a quote is open. `^C` alone is the key. `...` alone stands for any lines.
+typed while a quote is open. A line that ends in `?` asks for help. `^C` alone is the key. `...` alone stands for any
+lines.
 """
 
 from __future__ import annotations
@@ -42,6 +43,13 @@ class Turn:
     answers: list[str] = field(default_factory=list)
     interrupt: int | None = None
     login: str = ""
+
+    @property
+    def help(self) -> bool:
+        """Whether what was typed ends in `?` and asks what may follow; the box draws the line again behind its list."""
+        line = self.typed[0]
+        asks = len(self.typed) == 1 and line.endswith("?") and not line.lstrip(" \t").startswith("#")
+        return asks and open_quote(line[:-1]) is None
 
 
 def is_screen(text: str) -> bool:

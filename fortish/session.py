@@ -160,6 +160,15 @@ class Session:
         """Whether a whole line was taken and nothing is being configured."""
         return not self.editor.frames and not self._joiner.waiting
 
+    @property
+    def not_saved(self) -> str:
+        """What has been changed and is not saved: entries, and the transaction that is open; '' if there is nothing."""
+        frames = [f for f in self.editor.frames if f.working is not None and f.working.changed]
+        names = [" ".join(filter(None, (*f.table.path, f.working.key if f.working else ""))) for f in frames]
+        if self.transaction is not None and self.transaction.changes():
+            names.append(Text.TRANSACTION_NAME(id=self.transaction.id))
+        return ", ".join(names)
+
     def drop_line(self) -> None:
         """Ctrl-C at the prompt: what was typed of an unfinished line is forgotten."""
         self._joiner = LineJoiner()

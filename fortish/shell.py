@@ -102,8 +102,8 @@ async def interact(
     finally:
         await _stopped(work)
         runtime.consoles.remove(shell)
-        if _unsaved(session):
-            print(Text.NOT_SAVED(places=_unsaved(session)), file=sys.stderr)
+        if session.not_saved:
+            print(Text.NOT_SAVED(places=session.not_saved), file=sys.stderr)
     return 0
 
 
@@ -133,15 +133,6 @@ def _terminal() -> Output:
 def _reported(flow: Flow) -> Flow:
     """The flow, whose result is told from a flow that never came to its end."""
     return ((yield from flow),)
-
-
-def _unsaved(session: Session) -> str:
-    """What has been changed and is not saved: entries, and the transaction that is open."""
-    frames = [f for f in session.editor.frames if f.working is not None and f.working.changed]
-    names = [" ".join(filter(None, (*f.table.path, f.working.key if f.working else ""))) for f in frames]
-    if session.transaction is not None and session.transaction.changes():
-        names.append(Text.TRANSACTION_NAME(id=session.transaction.id))
-    return ", ".join(names)
 
 
 def _put(buffer: Buffer, typed: str) -> None:

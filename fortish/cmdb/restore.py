@@ -29,14 +29,14 @@ def restoring(cmdb: Cmdb, text: str) -> Iterator[None]:
     cmdb.restoring = is_backup(text)
     cmdb.emptied.clear()
     if cmdb.restoring and ":vdom=1:" in text.split("\n", 1)[0]:
-        _divide(cmdb)
+        divide(cmdb)
     try:
         yield
     finally:
         cmdb.restoring = False
 
 
-def _divide(cmdb: Cmdb) -> None:
+def divide(cmdb: Cmdb) -> None:
     """A backup of a box with VDOMs names them first, and says later that there are any."""
     entry = cmdb.entry(GLOBAL, SYSTEM_GLOBAL) or Entry()
     cmdb.commit([Put(GLOBAL, SYSTEM_GLOBAL, SINGLE, Entry({**entry.values, "vdom-mode": MULTI}))])
@@ -61,7 +61,7 @@ def read(like: Cmdb, text: str, *, keep_unknown: bool = False) -> tuple[Cmdb, li
             except CliError as error:
                 errors += [] if skipped else [_told(editor, tuple(line.text.split()), error)]
                 continue
-            if command is None or (skipped and _skips(skipped, command)):
+            if command is None or (skipped and skips(skipped, command)):
                 continue
             where = _where(editor)
             try:
@@ -79,7 +79,7 @@ def _obey(editor: Editor, command: c.Command) -> None:
     editor.confirm(editor.apply(command))
 
 
-def _skips(skipped: list[str], command: c.Command) -> bool:
+def skips(skipped: list[str], command: c.Command) -> bool:
     """Whether a line belongs to a block that is skipped; the one that ends the block does, too."""
     match command:
         case c.Config() | c.Edit():

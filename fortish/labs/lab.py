@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -145,7 +145,7 @@ class Lab:
         parts, line = [], 1
         for name, body in (("", head), *zip(pieces[::2], pieces[1::2], strict=True)):
             lines = tuple(
-                Typed(line + typed.number - 1, typed.text, typed.interrupt, typed.answers)
+                replace(typed, number=line + typed.number - 1, login="")
                 for typed in typed_lines(body, copied)
                 if copied or typed.text.strip()
             )

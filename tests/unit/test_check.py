@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from fortish.boot import Options, boot
 from fortish.check import Finding, doubtful_comments, findings, report
+from fortish.main import main
 
 
 def found(text: str) -> list[Finding]:
@@ -53,6 +55,45 @@ def test_an_answer_behind_a_question_is_no_command() -> None:
 def test_a_quote_that_a_screen_copy_never_closes_is_found_at_its_line() -> None:
     text = 'FGT # get system status\nVersion: 1\n\nFGT # config system global\nFGT (global) # set hostname "x\n'
     assert [finding.line for finding in found(text)] == [5]
+
+
+def test_one_cause_is_one_finding_and_its_block_is_passed_over() -> None:
+    text = (
+        "config systemm interface\nedit a\nset ip 1\nconfig b\nset x 1\nend\nnext\nend\n"
+        "config system interface\nedit 'far too long a name'\nset x\nconfig ipv6\nend\nnext\nedit b\nset no 1\nend\n"
+        "config system interface\nedit 'far too long a name'\nset y 1\nend\nemd\n"
+    )
+    assert [(finding.line, finding.column) for finding in found(text)] == [(1, 8), (10, 6), (16, 5), (19, 6), (22, 1)]
+
+
+def test_what_is_unknown_is_no_finding_if_it_may_be_kept() -> None:
+    box = boot(Options(network="none", frozen=True)).box
+    text = "config waf profile\nedit 1\nend\nconfig system interface\nedit port1\nset made-up 1\nset ip 1\nend\n"
+    assert [finding.line for finding in findings(box, "f", text, keep_unknown=True)] == [7]
+
+
+DIVIDED = "config vdom\nedit root\nconfig system settings\nset no-such x\nend\nend\n"
+
+
+@pytest.mark.parametrize(
+    "header", ["", "#config-version=FGVM00-7.4.8-FW-build2795-250523:opmode=0:vdom=1:user=admin\n"]
+)
+def test_a_file_of_a_box_with_vdoms_is_read_as_one(header: str) -> None:
+    box = boot(Options(network="none", frozen=True, firmware="fortigate-7.4")).box
+    assert [finding.column for finding in findings(box, "f", header + DIVIDED)] == [5]
+    plain = "config system interface\nedit port1\nset alias x\nend\n"
+    assert list(findings(box, "g", plain)) == []
+
+
+def test_the_backup_of_a_box_with_vdoms_has_no_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = "config system global\nset vdom-mode multi-vdom\nend\ny\nconfig vdom\nedit A\ny\nend\n"
+    (tmp_path / "s").write_text(lines, "utf-8")
+    saved = str(tmp_path / "mv.conf")
+    box = ["--firmware", "fortigate-7.4"]
+    assert main(["replay", *box, "--save", saved, str(tmp_path / "s")]) == 0
+    capsys.readouterr()
+    assert main(["check", *box, saved]) == 0
+    assert capsys.readouterr().out == ""
 
 
 def test_json_is_a_list_of_findings() -> None:

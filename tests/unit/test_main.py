@@ -100,7 +100,8 @@ def test_quiet_prints_failures_alone_by_file_and_line(tmp_path: Path, capsys: Ca
     path = script(tmp_path, "get system status\nemd\nconfig nosuch\n")
     assert main(["replay", "--quiet", path]) == 1
     assert capsys.readouterr().out == (
-        f"{path}:2: Unknown action 0\n{path}:3: command parse error before 'nosuch' Command fail. Return code -61\n"
+        f"{path}:2: Unknown action 0 in: emd\n"
+        f"{path}:3: command parse error before 'nosuch' Command fail. Return code -61 in: config nosuch\n"
     )
 
 
@@ -135,9 +136,9 @@ def test_only_a_line_that_is_exactly_y_or_n_answers(
 
 
 def test_a_quote_that_a_file_never_closes_is_a_failure_of_that_file_alone(tmp_path: Path, capsys: Capture) -> None:
-    paths = [script(tmp_path, "config system alias\nedit 'x\n", "1"), script(tmp_path, "end\nget system status\n", "2")]
+    paths = [script(tmp_path, "config system alias\nedit 'x\n", "1"), script(tmp_path, "get system status\n", "2")]
     assert main(["replay", "--quiet", *paths]) == 1
-    assert capsys.readouterr().out == f"{paths[0]}:2: the input ends inside a quote or behind a backslash\n"
+    assert capsys.readouterr().out == f"{paths[0]}:2: the input ends inside a quote or behind a backslash in: edit 'x\n"
 
 
 def test_what_is_saved_can_be_started_from(tmp_path: Path, capsys: Capture) -> None:

@@ -407,8 +407,9 @@ def test_an_administrator_whom_the_restore_took_away_is_not_logged_in_again() ->
 
 
 def test_a_shutdown_ends_the_session_and_what_comes_behind_it_is_not_typed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["replay", "--yes", "-c", "execute shutdown", "-c", "execute date"]) == 0
-    assert "current date" not in capsys.readouterr().out
+    assert main(["replay", "--yes", "-c", "execute shutdown", "-c", "execute date"]) == 1
+    out, err = capsys.readouterr()
+    assert "current date" not in out and "not played: 1" in err
 
 
 def test_a_factory_reset_survives(tmp_path: Path) -> None:
