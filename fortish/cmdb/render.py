@@ -185,7 +185,7 @@ def get_table(cmdb: Cmdb, table: Table, rows: Rows) -> Iterator[str]:
 # --- tree -----------------------------------------------------------------------------------------------------------
 
 
-_LISTED = frozenset({"reference", "string"})
+_LISTED = frozenset({"mac-ranges", "reference", "string"})
 
 
 def tree_table(table: Table, margin: str = "") -> Iterator[str]:
