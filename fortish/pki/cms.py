@@ -62,6 +62,11 @@ CIPHERS: Final[Mapping[str, ContentCipher]] = MappingProxyType(
         "DES3": ContentCipher("1.2.840.113549.3.7", 24, 8, _triple_des),
     }
 )
+# What RFC 8894 forbids, and some clients send all the same: DES is triple DES with one key three times.
+FORBIDDEN: Final[Mapping[str, ContentCipher]] = MappingProxyType(
+    {"DES": ContentCipher("1.3.14.3.2.7", 8, 8, lambda key: _triple_des(3 * key))}
+)
+UNKNOWN_CIPHER: Final = "the message is encrypted with a cipher that is not taken here"
 # What a signature may be over. Sorted by OID.
 _HASHES: Final[Mapping[str, Callable[[], hashes.HashAlgorithm]]] = MappingProxyType(
     {
@@ -159,8 +164,13 @@ def envelop(content: bytes, recipient: x509.Certificate, cipher: ContentCipher) 
     return der.encode(der.SEQUENCE, _ENVELOPED, der.encode(der.CONTEXT_0, enveloped))
 
 
-def open_envelope(data: bytes, recipient: x509.Certificate, key: rsa.RSAPrivateKey) -> bytes:
-    """What was encrypted to `recipient`, whose key is `key`. Raises CmsFault."""
+def open_envelope(
+    data: bytes, recipient: x509.Certificate, key: rsa.RSAPrivateKey, ciphers: Iterable[ContentCipher] | None = None
+) -> bytes:
+    """What was encrypted to `recipient`, whose key is `key`, with one of `ciphers` (all but forbidden ones).
+
+    Raises CmsFault.
+    """
     try:
         _, recipients, inner = islice(_fields(data, _ENVELOPED), 3)
         ours = _issuer_and_serial(recipient)
@@ -171,7 +181,7 @@ def open_envelope(data: bytes, recipient: x509.Certificate, key: rsa.RSAPrivateK
         oid, vector = islice(der.children(algorithm), 2)
     except (DerFault, CertificateUnreadable, ValueError, IndexError, StopIteration):
         raise CmsFault("not an encrypted message") from None
-    cipher = _cipher(oid)
+    cipher = _cipher(oid, CIPHERS.values() if ciphers is None else ciphers)
     try:
         decryptor = Cipher(cipher.of(key.decrypt(wrapped, padding.PKCS1v15())), modes.CBC(vector.content)).decryptor()
         pad = blocks.PKCS7(8 * cipher.block).unpadder()
@@ -268,11 +278,11 @@ def _wrapped(info: der.Element, ours: bytes) -> bytes:
     return key.content if identifier.raw == ours and rsa_key else b""
 
 
-def _cipher(oid: der.Element) -> ContentCipher:
-    for cipher in CIPHERS.values():
+def _cipher(oid: der.Element, ciphers: Iterable[ContentCipher]) -> ContentCipher:
+    for cipher in ciphers:
         if oid.raw == der.write_oid(cipher.oid):
             return cipher
-    raise CmsFault("the message is encrypted with an unknown cipher")
+    raise CmsFault(UNKNOWN_CIPHER)
 
 
 def _identifies(identifier: der.Element, certificate: x509.Certificate) -> bool:

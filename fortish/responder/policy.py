@@ -47,7 +47,10 @@ WRAPS: Final[tuple[Wrap, ...]] = (64, 76, "auto", "none")
 # The RFC's operation names: none of them may serve as a path segment (RFC 7030 section 3.2.2). Sorted.
 OPERATION_NAMES: Final = ("cacerts", "csrattrs", "fullcmc", "serverkeygen", "simpleenroll", "simplereenroll")
 
-SCEP_CAPABILITIES: Final = ("AES", "POSTPKIOperation", "Renewal", "SHA-256", "SCEPStandard")
+# strongSwan 5.9.8 mixes them up, and takes SHA-384 for what it needs.
+SCEP_CAPABILITIES: Final = (
+    "AES", "POSTPKIOperation", "Renewal", "SCEPStandard", "SHA-256", "SHA-384", "SHA-512",
+)  # fmt: skip
 CSRATTRS: Final[tuple[Attr, ...]] = (
     "1.3.6.1.1.1.1.22",
     "1.2.840.113549.1.9.1",

@@ -54,6 +54,10 @@ _MOST_WAITING: Final = 1000
 _LONGEST_ID: Final = 128  # characters of a transaction's
 _LONGEST_NONCE: Final = 64  # octets
 _ISSUED_WRONG: Final = ("untrusted-issuer", "wrong-key")  # what goes wrong with the certificate itself
+_OLD: Final = ("DES", cms.FORBIDDEN["DES"]), ("DES3", cms.CIPHERS["DES3"])
+# Base64 as clients put it into a URL: a plus sign that was not escaped comes as a blank, some use the alphabet of URLs
+# (RFC 4648 section 5), some break lines.
+_SLOPPY: Final = str.maketrans(" -_", "++/", "\r\n")
 _OTHERS_NONCE: Final = bytes(16)
 
 
@@ -180,8 +184,7 @@ def _octets(asked: Asked, message: str) -> bytes:
             raise Refused(413, f"the request is longer than {LIMIT} octets")
         return asked.body
     try:
-        # A plus sign that the client did not escape comes as a blank.
-        return binascii.a2b_base64(message.replace(" ", "+").encode("ascii"), strict_mode=True)
+        return binascii.a2b_base64(message.translate(_SLOPPY).encode("ascii"), strict_mode=True)
     except ValueError:  # binascii.Error and UnicodeEncodeError are ValueErrors
         raise Refused(400, "the message is not base64") from None
 
@@ -205,8 +208,21 @@ def _opened(call: _Call, received: _Message) -> tuple[str, bytes]:
         try:
             return name, smime.pkcs7_decrypt_der(received.envelope, ours.certificate, ours.key, [])
         except (ValueError, TypeError, UnsupportedAlgorithm):
-            continue
+            if (payload := _opened_old(call, received, ours)) is not None:
+                return name, payload
     raise _Failed(_BAD_CHECK, "the message is not encrypted to this server, or in an unknown way")
+
+
+def _opened_old(call: _Call, received: _Message, ours: RegistrationAuthority) -> bytes | None:
+    """What an old cipher hides, if the policy names it among what the server can do. None: it is not for us."""
+    named = call.state.policy.scep_capabilities
+    ciphers = [cipher for name, cipher in _OLD if name in named]
+    try:
+        return cms.open_envelope(received.envelope, ours.certificate, ours.key, ciphers)
+    except CmsFault as fault:
+        if fault.reason == cms.UNKNOWN_CIPHER:
+            raise _Failed(_BAD_ALG, fault.reason) from None
+        return None
 
 
 def _decided(call: _Call, received: _Message, name: str, payload: bytes) -> x509.Certificate:

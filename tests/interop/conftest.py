@@ -16,6 +16,7 @@ import pytest
 
 import fortish
 from fortish.network.listen import Listener, listen
+from fortish.network.plain import listen_plain
 from fortish.pki.pem import pem
 from fortish.responder.authority import LAB_NAMES, Authority
 from fortish.responder.policy import Policy
@@ -38,6 +39,11 @@ class Server:
     def obeys(self, policy: str) -> None:
         """From now on this policy holds."""
         self.state.policy = Policy.from_toml(policy)
+
+    def scep(self) -> str:
+        """Where SCEP is answered from now on."""
+        self.listeners.append(self.run(listen_plain(self.state, "127.0.0.1", 0, time.time)))
+        return f"http://127.0.0.1:{self.listeners[-1].port}/scep"
 
     @property
     def ca(self) -> Path:
