@@ -137,6 +137,7 @@ class _Entrance:
                 return stream, Visitor(address, port, (), account, stream.tls_unique)
             inside = TlsStream(opened, self._identity.context)
             await inside.handshake()
+            opened.acknowledge()  # after the last flight of TLS 1.3 nothing of ours would do so
         return inside, _visitor(inside.tls, address, port)
 
 

@@ -7,6 +7,8 @@ is done here, at whatever moment the wait is cancelled.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Callable
 from typing import Any, Final, cast
 
@@ -140,6 +142,13 @@ class Tcp(asyncio.Protocol):
         if self.transport.is_closing():
             raise self._fault or ConnectionResetError("the connection is closed")
         self.transport.write(data)
+
+    def acknowledge(self) -> None:
+        """Confirm what has come at once, where the system can: a client may be holding back more until that is done."""
+        held = self.transport.get_extra_info("socket")
+        if held is not None and hasattr(socket, "TCP_QUICKACK"):
+            with contextlib.suppress(OSError):
+                held.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     async def parted(self, seconds: float) -> None:
         """Send no more, and wait so long for the other end to go first. What it still says is not read."""

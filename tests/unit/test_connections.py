@@ -265,3 +265,29 @@ def test_who_waits_for_a_key_keeps_nobody_waiting() -> None:
         return statuses
 
     assert asyncio.run(whole()) == [200, 404]
+
+
+def test_session_tickets_are_not_taken_for_an_answer() -> None:
+    """A server of TLS 1.3 sends them when it likes: after the handshake, and between two answers."""
+    state = Responder(Authority.fresh(datetime.now(UTC)))
+    context = Identity(state, ("localhost",), time.time, False).context
+    context.options &= ~ssl.OP_NO_TICKET
+    context.num_tickets = 4
+
+    async def serve(opened: Tcp) -> None:
+        stream = TlsStream(opened, context)
+        await stream.handshake()
+        await saying(OK, OK)(stream)
+
+    async def whole() -> list[bytes]:
+        listener = await opened_server(serve, "127.0.0.1", 0)
+        stream = await client(listener, True)
+        talk, bodies = Conversation(stream), []
+        for _ in range(2):
+            await asyncio.sleep(0.05)  # for the tickets to arrive
+            bodies.append((await asked(talk, post("x"), 100, 5.0)).content)
+        await stream.close(1.0)
+        await listener.close()
+        return bodies
+
+    assert asyncio.run(whole()) == [b"ok", b"ok"]
