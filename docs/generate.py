@@ -1,6 +1,7 @@
 """Writes what the documentation can take from the code and the tests.
 
-That is `docs/commands.md`, `docs/coverage.md`, the list in `docs/attestation.md` and the one in `docs/responder.md`.
+That is `docs/commands.md`, `docs/coverage.md`, and the lists in `docs/attestation.md`, `docs/est.md` and
+`docs/responder.md`.
 
 Run it from a checkout: `python docs/generate.py`. `tests/unit/test_docs.py` checks that the files are up to date.
 """
@@ -226,10 +227,54 @@ def faults(present: str) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
+# --- what the RFCs ask ----------------------------------------------------------------------------------------------
+
+
+def requirements() -> dict[str, dict[str, Any]]:
+    """What the RFCs ask: by RFC and section, how many key words its text has, and the rows about them."""
+    return tomllib.loads((HERE / "rfc.toml").read_text("utf-8"))
+
+
+def proof(name: str) -> str:
+    """Where a proof is found, from the root: a transcript or a test."""
+    return f"tests/transcripts/{name}" if name.endswith(".txt") else f"tests/{name}"
+
+
+def est(present: str) -> str:
+    """`est.md`: the hand-written part of what is `present`, then what the RFCs ask."""
+    by_hand = present.partition(MARK)[0].rstrip("\n")
+    found = [(section, row) for section, about in requirements().items() for row in about["row"]]
+    counts = Counter(row["state"] for _, row in found)
+    lines = [by_hand, "", MARK, "", "## What the RFCs ask, and what is done", ""]
+    lines += [
+        "Every MUST and SHOULD (and what means the same) of RFC 7030 and RFC 8951, counted word by word, and those",
+        "of RFC 9908, in our words; rows without one are about what the RFC says otherwise. *Client* is the box,",
+        "*server* the lab's responder. *Decided* is explained above. RFC 9908 was read in the last public draft of it",
+        "that could be had (-16), and against others' lists of what it asks.",
+        "",
+        f"{len(found)} rows: {counts['done']} done, {counts['partly']} partly, {counts['not']} not.",
+        "",
+    ]
+    body = (
+        (
+            section,
+            row["who"],
+            row["asks"],
+            cell(row["what"]),
+            f"{row['state']}: {cell(row['why'])}" if "why" in row else row["state"],
+            ", ".join(code(proof(name)) for name in row["proof"]) or "none",
+        )
+        for section, row in found
+    )
+    lines += rows(("RFC", "who", "asks", "what", "state", "proof"), body)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
 def generated() -> dict[Path, str]:
     """Every generated file as it must be."""
-    attested, responder = HERE / "attestation.md", HERE / "responder.md"
+    attested, responder, client = HERE / "attestation.md", HERE / "responder.md", HERE / "est.md"
     return {
+        client: est(client.read_text("utf-8")),
         responder: faults(responder.read_text("utf-8")),
         attested: attestation(attested.read_text("utf-8")),
         HERE / "commands.md": commands(),

@@ -85,6 +85,9 @@ def read_attributes(where: str, value: object) -> tuple[Attr, ...]:
     """The attributes that a TOML list stands for. Raises UsageError."""
     if not isinstance(value, list):
         raise UsageError(f"{where} must be a list of strings and tables")
+    for key in _ONCE:
+        if sum(isinstance(item, dict) and not key.isdisjoint(item) for item in value) > 1:
+            raise UsageError(f"{where}: {' and '.join(sorted(key))} may stand there once (RFC 9908)")
     try:
         return tuple(_item(where, item) for item in value)
     except DerFault as fault:
@@ -101,6 +104,11 @@ def _item(where: str, item: object) -> Attr:
     if kind is None or extra:
         raise UsageError(f"{where}: an item has one of the keys {', '.join(_ITEMS)}, not {', '.join(sorted(known))}")
     return _ITEMS[kind](f"{where}: {kind}", known)
+
+
+# What is there once: a kind of key, requested extensions (RFC 9908 section 3.2), a template (section 3.4). A faulty
+# list can be spelled with `attribute`.
+_ONCE = (frozenset({"ec", "rsa"}), frozenset({"extensions"}), frozenset({"template"}))
 
 
 def _attribute(oid: str, *values: bytes) -> bytes:
@@ -213,6 +221,9 @@ def _extensions(where: str, value: object, *, template: bool) -> tuple[bytes, bo
     if not isinstance(value, list) or not value:
         raise UsageError(f"{where} must be a list of at least one extension")
     read = [_extension(where, item) for item in value]
+    kinds = [der.first(head).raw for head, _ in read]  # its OID stands first
+    if len(set(kinds)) < len(kinds):
+        raise UsageError(f"{where}: an extension stands there twice")
     partial = any(content is None for _, content in read)
     if partial and not template:
         raise UsageError(f"{where}: only an extension of a template may have no value")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
+import ssl
 import subprocess
 from email.parser import BytesParser
 
@@ -119,6 +120,27 @@ def test_a_client_certificate_enrolls_again(server: Server, tool: Tool, port: st
     again = certificate_in(posted(tool, server, *shown, operation="simplereenroll", url=getattr(server, port)))
     assert again.serial_number > first.serial_number
     assert server.state.history[-1].account == "CN=curl"
+
+
+@pytest.mark.parametrize("policy", ["", "intermediate = true"])
+def test_certificates_are_in_the_profile_of_rfc_5280(server: Server, tool: Tool, policy: str) -> None:
+    """RFC 7030 sections 3.3.1 and 3.3.2, for the server's own and those of its clients, by OpenSSL's strict checks.
+
+    The root is as documented: it has no key usage, and its basic constraints are not critical. They find nothing else.
+    """
+    server.obeys(policy)
+    request(tool)
+    issued = pem_of(certificate_in(posted(tool, server, *USER)))
+    own = ssl.get_server_certificate(("localhost", int(server.url.rpartition(":")[2]))).encode()
+    chain = server.state.hierarchy("", server.state.history[-1].time).published
+    (server.folder / "chain.pem").write_bytes(b"".join(map(pem_of, chain)))
+    for certificate in (issued, own):
+        (server.folder / "cert.pem").write_bytes(certificate)
+        trust = ["-CAfile", server.ca, "-untrusted", "chain.pem"]
+        tool("openssl", "verify", *trust, "cert.pem")
+        said = tool("openssl", "verify", "-x509_strict", *trust, "cert.pem", succeeds=False)
+        faults = [line for line in (said.stdout + said.stderr).decode().splitlines() if " depth lookup" in line]
+        assert all(f" at {len(chain)} depth lookup" in fault for fault in faults), faults
 
 
 def test_a_registration_authority_passes_on_what_was_bound_to_another_connection(server: Server, tool: Tool) -> None:

@@ -74,12 +74,47 @@ def test_every_row_of_the_guide_names_a_proof_or_says_none() -> None:
         assert last.strip() == "proof" or PROOF.search(last) or last.startswith("none"), row
 
 
-def test_every_row_of_the_rfcs_has_a_state_and_names_a_proof_of_what_is_done() -> None:
-    lines = (ROOT / "docs" / "est.md").read_text("utf-8").splitlines()
-    rows = [line for line in lines if re.search(r" \| (both|client|server) \| ", line)]
-    assert len(rows) > 50
-    for row in rows:
-        _, section, _, _, state, proof, _ = (cell.strip() for cell in row.split("|"))
-        assert re.fullmatch(r"(7030|8951|9908) [0-9.]+", section), row
-        assert re.fullmatch(r"(done|partly|not)(: .+)?", state), row
-        assert PROOF.search(proof) or (proof == "none" and state.startswith("not")), row
+# --- what the RFCs ask (docs/rfc.toml) --------------------------------------------------------------------------------
+
+ROW = {"who": str, "asks": str, "what": str, "state": str, "why": str, "proof": list, "covers": int}
+
+
+def test_the_rfcs_stand_in_the_order_of_their_sections(generate: ModuleType) -> None:
+    def place(section: str) -> list[int]:
+        return [int(number) for number in re.split("[ .]", section)]
+
+    sections = list(generate.requirements())
+    assert sections == sorted(sections, key=place) and {section.split()[0] for section in sections} == RFCS
+
+
+RFCS = {"7030", "8951", "9908"}
+
+
+def test_every_row_of_the_rfcs_says_who_what_and_how_far(generate: ModuleType) -> None:
+    for section, about in generate.requirements().items():
+        for row in about["row"]:
+            assert all(isinstance(value, ROW[key]) for key, value in row.items()), (section, row)
+            assert row["who"] in ("client", "server", "both") and row["asks"] in ("MUST", "SHOULD", ""), (section, row)
+            assert row["state"] in ("done", "partly", "not") and row["what"], (section, row)
+            assert row["proof"] or row["state"] == "not", (section, row)
+            assert row["state"] == "done" or row.get("why"), (section, row)
+            assert row["asks"] or not row.get("covers", "keywords" in about), (section, row)
+
+
+def test_the_rows_of_a_section_cover_every_key_word_of_its_text(generate: ModuleType) -> None:
+    """How many there are was counted in the RFCs; so none can be forgotten, nor a row lost."""
+    for section, about in generate.requirements().items():
+        assert ("keywords" in about) is not section.startswith("9908"), section
+        if "keywords" in about:
+            assert sum(row.get("covers", 1) for row in about["row"]) == about["keywords"], section
+
+
+def test_every_proof_of_the_rfcs_is_a_test_that_is_run(generate: ModuleType) -> None:
+    for section, about in generate.requirements().items():
+        for name in (name for row in about["row"] for name in row["proof"]):
+            path, _, test = generate.proof(name).partition("::")
+            assert (ROOT / path).is_file(), (section, name)
+            assert path.endswith(".txt") is not bool(test), (section, name)
+            text = (ROOT / path).read_text("utf-8")
+            assert not test or re.search(rf"^def {test}\(", text, re.MULTILINE), (section, name)
+            assert path.endswith(".txt") or Path(path).name.startswith("test_"), (section, name)

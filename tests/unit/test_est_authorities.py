@@ -122,6 +122,21 @@ def test_a_strangers_self_signed_certificate_is_no_anchor_at_a_renewal(box: fort
     assert box.session().run("show vpn certificate") == before
 
 
+@pytest.mark.parametrize("status", [201, 204, 301, 400, 401, 403, 404, 500, 501])
+def test_any_answer_to_cacerts_but_200_ends_the_enrollment(box: fortish.Appliance, status: int) -> None:
+    """RFC 7030 section 4.1.3. A Location would be followed, and there is none."""
+    from dataclasses import replace
+    from types import MappingProxyType
+
+    from fortish.responder.faults import Fault
+
+    responder(box).policy = replace(Policy(), faults=MappingProxyType({"cacerts": Fault(status=status)}))
+    session = box.session()
+    said = session.run(ENROLL)
+    assert session.failed and f"the server answered {status}" in said
+    assert {visit.operation for visit in responder(box).history} == {"cacerts"}
+
+
 # --- id-kp-cmcRA ----------------------------------------------------------------------------------------------------
 
 CMC_RA = ObjectIdentifier("1.3.6.1.5.5.7.3.28")

@@ -17,6 +17,7 @@ from fortish.cmdb.store import GLOBAL
 from fortish.est import wire
 from fortish.est.digest import Digest, challenge
 from fortish.responder.faults import Fault
+from fortish.responder.policy import Policy
 
 IMPORT = "execute vpn certificate ca import tftp estExampleCA.pem 192.0.2.10"
 ENROLL = (
@@ -83,6 +84,18 @@ def test_a_nonce_is_counted() -> None:
 def test_no_challenge_raises(headers: list[str]) -> None:
     found = challenge(headers)
     assert found is None or found.answer("GET", "/", 'a"b\\', "é").startswith("Digest ")
+
+
+@pytest.mark.parametrize("schemes", ["basic", "digest"])
+def test_a_password_needs_no_user_name(box: fortish.Appliance, schemes: str) -> None:
+    """RFC 7030 section 3.2.3."""
+    responder = box.runtime.network.responder  # type: ignore[attr-defined]
+    responder.policy = Policy.from_toml(f'accounts = {{ "" = "secret" }}\nhttp-auth = ["{schemes}"]')
+    session = box.session()
+    session.run(ENROLL.format(name="n").replace("estuser estpwd", '"" secret'))
+    assert not session.failed and responder.history[-1].status == 200
+    session.run(ENROLL.format(name="m").replace("estuser estpwd", '"" wrong'))
+    assert session.failed
 
 
 # --- Retry-After ----------------------------------------------------------------------------------------------------

@@ -117,6 +117,19 @@ def test_a_key_is_not_taken_from_a_server_that_only_a_public_ca_verifies(bundle:
         assert not session.failed
 
 
+def test_a_ca_that_is_named_switches_the_public_ones_off(bundle: Path) -> None:
+    """RFC 7030 section 3.1: the implicit trust anchors can be disabled."""
+    server, other = Responder(Authority.fresh(NOW)), Authority.fresh(NOW, "another CA")
+    bundle.write_text(pem.pem(server.authority.certificate))
+    with box_before(server) as box:
+        session = box.session()
+        session.play(f'config vpn certificate ca\nedit other\nset ca "{pem.pem(other.certificate)}"\nnext\nend\n')
+        said = session.run(f'{ENROLL} "" other')
+        assert session.failed and UNKNOWN in said and not server.history
+        session.run(ENROLL)
+        assert not session.failed
+
+
 def test_what_the_store_no_longer_holds_binds_nobody(bundle: Path) -> None:
     server = Responder(Authority.fresh(NOW))
     bundle.write_text(pem.pem(server.authority.certificate))

@@ -92,7 +92,7 @@ def test_the_template_that_rfc_9908_describes_reads_as_it_is_described():
         ("2.5.4.11", b"\x0c\x06myDept"),
         ("2.5.4.11", b"\x0c\x07myGroup"),
     ]
-    assert found.key == "1.2.840.10045.2.1"
+    assert found.key.words == "ec-secp256r1"
     assert [(one.oid, one.critical, one.value) for one in found.extensions] == [
         ("2.5.29.17", False, b"\x30\x14\x82\x10www.myServer.com\x87\x00"),
         ("2.5.29.15", True, b"\x03\x02\x03\x88"),
@@ -194,6 +194,18 @@ def test_an_rsa_key_in_a_template_has_a_modulus_of_that_size():
         ("{ extensions = [{ san = ['DNS:ä'] }] }", "is no name of its kind"),
         ("{ extensions = [{ key-usage = [] }] }", "key-usage must be a list of some of digitalSignature"),
         ("{ extensions = [{ key-usage = ['x'] }] }", "key-usage must be a list of some of digitalSignature"),
+        ("{ ec = 'secp384r1' }, { rsa = 2048 }", "ec and rsa may stand there once"),
+        ("{ rsa = 2048 }, { rsa = 4096 }", "ec and rsa may stand there once"),
+        (
+            "{ extensions = [{ san = ['DNS:a'] }] }, { extensions = [{ san = ['DNS:b'] }] }",
+            "may stand there once",
+        ),
+        ("{ template = {} }, { template = {} }", "template may stand there once"),
+        ("{ extensions = [{ san = ['DNS:a'] }, { oid = '2.5.29.17', value = '3000' }] }", "stands there twice"),
+        (
+            "{ template = { extensions = [{ oid = '2.5.29.17' }, { oid = '2.5.29.17', critical = true }] } }",
+            "stands there twice",
+        ),
         ("{ template = { ec = 'secp256r1', rsa = 2048 } }", "has ec or rsa, not both"),
         ("{ template = { subject = ['XY'] } }", "not an object identifier: XY"),
         ("{ template = { sub = [] } }", "unknown key 'sub'; known are ec, extensions, rsa, subject"),

@@ -315,6 +315,24 @@ def test_nothing_older_than_tls_1_2_is_spoken(world):
 # --- faults on the wire -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("ciphers", ["NULL:@SECLEVEL=0", "aNULL:!eNULL:@SECLEVEL=0"])
+def test_no_cipher_without_encryption_or_without_authentication_is_spoken(world, ciphers):
+    """RFC 7030 sections 3.2.3 and 4.4."""
+    context = world.context(version=ssl.TLSVersion.TLSv1_2)
+    context.set_ciphers(ciphers)
+    for listener in (world.open, world.closed):
+        with socket.create_connection(("127.0.0.1", listener.port), timeout=10) as plain:
+            with pytest.raises(ssl.SSLError, match=r"(?i)handshake.failure"):
+                context.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_http_without_tls_is_not_answered(world):
+    """RFC 7030 section 3.3."""
+    with socket.create_connection(("127.0.0.1", world.open.port), timeout=10) as plain:
+        plain.sendall(RAW_GET)
+        assert b"HTTP" not in plain.recv(65536)
+
+
 def test_a_truncated_answer_ends_too_early(world):
     with world.client() as client, pytest.raises(httpx.RemoteProtocolError):
         client.post("fault-truncated/simpleenroll", content=pem_request(REQUEST), headers=PKCS10, auth=ACCOUNT)

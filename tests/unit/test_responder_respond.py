@@ -249,6 +249,17 @@ def test_a_body_above_the_limit_is_a_413(state):
     assert post(state, "simpleenroll", b"A" * LIMIT).status == 400
 
 
+@pytest.mark.parametrize("value", [b"base64", b"binary", b"7bit", b"quoted-printable", b"", b"no such thing"])
+@pytest.mark.parametrize("operation", ["simpleenroll", "simplereenroll", "serverkeygen"])
+def test_a_content_transfer_encoding_is_ignored_whatever_it_says(state, operation, value):
+    """RFC 8951 section 3."""
+    headers = ((b"content-type", b"application/pkcs10"), (b"authorization", BASIC))
+    body = base64.encodebytes(der_of(REQUEST))
+    for further in ((), ((b"content-transfer-encoding", value),)):
+        asked = Asked("POST", f"/.well-known/est/{operation}", (*headers, *further), body)
+        assert respond(state, asked, Visitor(), NOW).status == 200
+
+
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
