@@ -43,6 +43,7 @@ GROUPS: dict[PathWords, tuple[str, str]] = {
     ("system", "dhcp"):       ("netgrp",    "cfg"),
     ("system", "dns"):        ("netgrp",    "cfg"),
     ("system", "interface"):  ("netgrp",    "cfg"),
+    ("system", "sdwan"):      ("netgrp",    "cfg"),
     ("system", "zone"):       ("netgrp",    "cfg"),
     ("user",):                ("authgrp",   ""),
     ("vpn",):                 ("vpngrp",    ""),

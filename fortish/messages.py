@@ -54,6 +54,7 @@ class Text(Enum):
     BAD_DOMAIN            = D, "domain name is not valid."
     ALL_ALONE             = O, "'{name}' cannot be combined with others."
     NAME_CONFLICT         = D, "Name '{name}' conflict: 'address' and 'address group' cannot be the same name."
+    NAME_OF_INTERFACE     = O, "Name '{name}' is that of an interface."
     OVERLAP               = D, "Subnets overlap between '{name}' with primary IP of '{other}'"
     ZERO_ADDRESS          = D, "IP address can not be 0"
     BAD_ACCESS_KEY        = D, ("Provided string is not an EMS Cloud access key...\n"
@@ -68,6 +69,7 @@ class Text(Enum):
     END_BEFORE_START      = D, "end-ip must be greater than start-ip"
     PORTS_EMPTY           = D, "TCP/UDP/SCTP portrange cannot all be empty."
     VIP_DUPLICATE         = I, "VIP entry is duplicated with another vip '{other}'."
+    SDWAN_ROUTES          = D, "You cannot have duplicated routes on SD-WAN and non-SD-WAN interfaces."
     SAME_ACCESS_KEY       = D, ("Cannot configure two duplicate FortiCloud EMS."
                                 " Global EMS entry '{key}' has the same access key{empty}.")
     FULL                  = D, "Command fail. Return code {code} (reached the maximum number of entries)"
@@ -104,7 +106,7 @@ class Text(Enum):
     CHECK_FAIL_EMPTY      = D, "node_check_object fail! for {name} "
     CHECK_FAIL_CUT        = D, "node_check_object fail! for {name} {start:.16}..."
     PHYSICAL              = O, "A physical interface cannot be deleted or renamed."
-    FACTORY               = O, "A factory certificate cannot be deleted or renamed."
+    FACTORY               = O, "An entry that came with the box cannot be deleted or renamed."
     # the editor
     NEW_ENTRY             = D, "new entry '{key}' added"
     PURGE_QUESTION        = D, "This operation will clear all table!\nDo you want to continue? (y/n)"

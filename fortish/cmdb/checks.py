@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from fortish import messages
-from fortish.cmdb import subnets, vips
+from fortish.cmdb import subnets, tunnels, vips
 from fortish.cmdb.addresses import is_mask
 from fortish.cmdb.schema import Attribute, PathWords, Table, words
 from fortish.cmdb.secrets import Secret, seal
@@ -194,6 +194,34 @@ def route(entry: Saved) -> None:
     """A route goes through an interface or a zone, or into nothing (-56; that it is checked is inferred)."""
     if entry.value("blackhole") == "disable" and not entry.value("device") and not entry.value("sdwan-zone"):
         raise _is_empty("device")
+    if entry.value("blackhole") == "disable" and not entry.value("dstaddr"):
+        _one_way(entry)
+
+
+def _one_way(entry: Saved) -> None:
+    """No other route leads to the same destination through SD-WAN where this one does not, or the other way round."""
+    scope = entry.cmdb.scope_of(entry.table, entry.vdom)
+    rows, through_zone = entry.cmdb.rows(scope, entry.table.path), bool(entry.value("sdwan-zone"))
+    zones = () if through_zone else entry.cmdb.inner_rows(ZONES, entry.vdom) or ()
+    # There may be thousands of routes, few of them through a zone: these are known by what they name.
+    others = rows if through_zone else {user.key for zone in zones for user in entry.cmdb.indexed(ZONES, zone)
+                                        if user[:2] == (scope, entry.table.path)}  # fmt: skip
+    for key in others:
+        other = rows[key].values
+        same = other.get("dst", ANYWHERE) == entry.value("dst") and not other.get("dstaddr")
+        beside = bool(other.get("sdwan-zone")) != through_zone and other.get("blackhole") != "enable"
+        if key != entry.key and same and beside:
+            raise messages.discarded(Text.SDWAN_ROUTES(), Text.SET_OPERATOR, -9100)
+
+
+ANYWHERE, ZONES = UNSET_PAIR, words("system sdwan zone")
+GUI_SSLVPN_GONE = (7, 6, 3)  # the firmware level from which on there is no SSL VPN
+
+
+def no_sslvpn(entry: Saved, typed: tuple[str, ...], value: Any) -> None:
+    """The pages of SSL VPN cannot be shown where there is none (-1)."""
+    if value == "enable" and entry.cmdb.schema.level >= GUI_SSLVPN_GONE:
+        raise messages.value_error(value, -1)
 
 
 def reserved(entry: Saved, typed: tuple[str, ...], value: Any) -> None:
@@ -250,6 +278,7 @@ SET: dict[tuple[PathWords, str], Callable[[Saved, tuple[str, ...], Any], None]] 
     (("system", "dhcp", "server", "reserved-address"), "ip"): reserved,
     (INTERFACE, "ip"):                                      subnet_of_its_own,
     (INTERFACE, "vdom"):                                    free_to_move,
+    (("system", "settings"), "gui-sslvpn"):                 no_sslvpn,
 }
 
 # When an entry is saved; by path, sorted.
@@ -280,6 +309,8 @@ def check_opened(entry: Saved) -> None:
     """Whether a new entry may have this key. Raises `CliError`."""
     if entry.table.path in NAMESAKES:
         free_name(entry.cmdb, entry.cmdb.scope_of(entry.table, entry.vdom), entry.table.path, entry.key)
+    if entry.table.path == tunnels.GATEWAY:
+        tunnels.free_name(entry.cmdb, entry.key)
 
 
 def check_number(entry: Saved) -> None:
@@ -310,6 +341,8 @@ def check_changes(cmdb: Cmdb, changes: list[Change]) -> None:
     for change in changes:
         if isinstance(change, Put) and change.path in NAMESAKES:
             free_name(cmdb, change.scope, change.path, change.key)
+        elif isinstance(change, Put) and change.path == tunnels.GATEWAY:
+            tunnels.free_name(cmdb, change.key)
         elif isinstance(change, Order) and change.path == VIP:
             unmoved(cmdb, change)
         elif isinstance(change, Drop) and change.path == INTERFACE and len(changes) == 1:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from fortish import commands as c
 from fortish import messages
-from fortish.cmdb import checks, rows, vdoms
+from fortish.cmdb import checks, rows, tunnels, vdoms
 from fortish.cmdb.outcome import DONE, Outcome
 from fortish.cmdb.schema import Attribute, PathWords, Table, View
 from fortish.cmdb.store import (
@@ -319,6 +319,8 @@ class Editor:
 
     def _emptied(self, scope: str, table: Table, key: str) -> Change:
         """An entry goes, unless it is one that stays: that has what the factory gave it, and the key that it has."""
+        if not table.is_table and any(child.factory for child in table.children.values()):
+            return Put(scope, table.path, key, Entry({}, self.cmdb.factory(table)[key].children))
         if not table.keeps(key):
             return Drop(scope, table.path, key)
         held, fresh = self.cmdb.rows(scope, table.path)[key], self.cmdb.factory(table)[key]
@@ -337,8 +339,13 @@ class Editor:
         rows = self.cmdb.rows(scope, table.path) if child is None else child.rows
         if self.guard is not None and child is None:
             self.guard.opened(scope, table.path, SINGLE)
-        working = Working(self.cmdb, table, self.scope, SINGLE, rows.get(SINGLE))
+        working = Working(self.cmdb, table, self.scope, SINGLE, rows.get(SINGLE), self._around)
         self.frames.append(Frame("singleton", table, scope, table.path[-1], child, working))
+
+    @property
+    def _around(self) -> Working | None:
+        """The working copy in which one stands."""
+        return next((frame.working for frame in reversed(self.frames) if frame.working is not None), None)
 
     def _enter_keyed(self, table: Table, rest: tuple[str, ...], scope: str) -> None:
         """`config PATH KEY`, as the replacement messages have it: an entry that is entered like a singleton."""
@@ -371,7 +378,7 @@ class Editor:
             self._check_not_global(frame.table, key)
         if self.guard is not None and frame.child is None:
             self.guard.opened(frame.scope, frame.table.path, key)
-        working = Working(self.cmdb, frame.table, self.scope, key, base)
+        working = Working(self.cmdb, frame.table, self.scope, key, base, self._around)
         self.frames.append(Frame("entry", frame.table, frame.scope, key, frame.child, working))
         return DONE if base is not None else Outcome((Text.NEW_ENTRY(key=key),))
 
@@ -490,6 +497,7 @@ class Editor:
 
     def commit(self, changes: list[Change]) -> None:
         """Keep and apply changes. Raises `CliError` where they may not be made or cannot be stored."""
+        changes = tunnels.with_interfaces(self.cmdb, changes)
         if self.permits is not None:
             self.permits.check_changes(changes)
         if self.guard is not None:

@@ -44,17 +44,37 @@ def _free(editor: Editor, frame: Frame, typed: str, rows: Rows) -> str:
 
 def _check_unused(editor: Editor, frame: Frame, key: str, going: frozenset[str]) -> None:
     """Whether anybody names an entry but those of the same table that go with it. Raises `CliError`."""
-    users = editor.cmdb.users(frame.scope, frame.table.path, key) if frame.child is None else set()
+    users = editor.cmdb.users(frame.scope, frame.table.path, key)
     here = (frame.scope, frame.table.path)
     others = {user for user in users if (user.scope, user.path) != here or user.key not in going}
-    if others:
-        raise in_use(len(others))
+    count = len(others)
+    if frame.child is not None:  # who names it in the same block is asked as it stands now, not as it is saved
+        block = frame.table.path[:-1]
+        count = sum(user.path != block for user in others) + _inner_users(editor, frame.table.path, key)
+    if count:
+        raise in_use(count)
+
+
+def _inner_users(editor: Editor, path: PathWords, key: str) -> int:
+    """How many rows of an open block name a row of one of its tables."""
+    working = next((f.working for f in editor.frames if f.working is not None and f.table.path == path[:-1]), None)
+    if working is None:
+        return 0
+    return sum(
+        path in attribute.refs and names(row.values.get(attribute.name), key)
+        for name, table in working.table.children.items()
+        for row in working.child(name).rows.values()
+        for attribute in table.references
+    )
+
+
+def names(value: Any, key: str) -> bool:
+    """Whether a reference's value names `key`."""
+    return key in value if isinstance(value, tuple) else value == key
 
 
 def _fixed(editor: Editor, frame: Frame, key: str) -> Text | None:
     """Why an entry can be neither deleted nor renamed; None if it can."""
-    if frame.child is not None:
-        return None
     if frame.table.path == INTERFACE and editor.rows(frame)[key].values.get("type") == "physical":
         return Text.PHYSICAL
     return Text.FACTORY if frame.table.keeps(key) else None
@@ -100,6 +120,7 @@ def rename(editor: Editor, command: c.Rename) -> Outcome:
     new = _free(editor, frame, command.new, rows)
     order = tuple(new if old == key else old for old in rows)
     if frame.child is not None:
+        _check_unused(editor, frame, key, frozenset())
         frame.child.put(new, rows[key])
         frame.child.drop(key)
         frame.child.rows = {k: frame.child.rows[k] for k in order}

@@ -35,7 +35,8 @@ class Attribute:
     `size` is the longest string in characters, `low` and `high` the range of an integer; `when` says which values of
     other attributes make this one visible; `support` is acted, kept or refused; `child` is the table of a child table
     or child singleton; `limit` how many members a list takes (0: any number); `listed` that `?` lists what a reference
-    may name as it lists certificates; `bare` that `get` prints no blank behind the option.
+    may name as it lists certificates; `bare` that `get` prints no blank behind the option;
+    `called` is what a refusal calls the members of a list.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Attribute:
     last: bool = False
     limit: int = 0
     listed: bool = False
+    called: str = ""
     bare: bool = False
     child: Table | None = None
 
@@ -122,6 +124,11 @@ class Table:
     def factory_values(self) -> dict[str, dict[str, Any]]:
         """What entries have from the factory: values by key; a singleton's key is ''."""
         return {str(row[self.key]) if self.is_table else "": row for row in self.factory}
+
+    @cached_property
+    def has_factory(self) -> bool:
+        """Whether it, or a table inside it, holds anything on a new box."""
+        return bool(self.factory) or any(child.has_factory for child in self.children.values())
 
     @cached_property
     def unstored(self) -> frozenset[str]:
@@ -343,6 +350,7 @@ def _attribute(path: PathWords, row: dict[str, Any], level: Level, scope: str) -
         last=row.get("last", False),
         limit=row.get("limit", 0),
         listed=row.get("listed", False),
+        called=row.get("called", ""),
         bare=row.get("bare", False),
         child=child,
     )

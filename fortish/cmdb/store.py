@@ -203,15 +203,27 @@ class Cmdb:
         A table that is not in the schema cannot say no. In a VDOM the certificates of the whole box are known too, and
         of the interfaces only those that belong to it.
         """
-        if self.restoring or self._trusting:
+        if self.trusts:
             return True
         for path in paths:
             table = self.schema.table(path)
+            if table is None and (inner := self.inner_rows(path, place)) is not None:
+                if key in inner:
+                    return True
+                continue
             if table is None or (key in self.rows(self.scope_of(table, place), path) and self.owns(place, table, key)):
                 return True
             if table.ranged and key in self.rows(GLOBAL, path):
                 return True
         return False
+
+    def inner_rows(self, path: PathWords, place: str) -> Rows | None:
+        """The rows of a table inside a singleton, as seen from `place`; None if the path leads to no such table."""
+        table = self.schema.table(path[:-1])
+        if table is None or table.is_table or path[-1] not in table.children:
+            return None
+        entry = self.entry(self.scope_of(table, place), table.path)
+        return {} if entry is None else entry.children.get(path[-1], {})
 
     def owns(self, place: str, table: Table, key: str) -> bool:
         """Whether an entry can be named from `place`: an interface only in the VDOM that it belongs to."""
@@ -224,13 +236,17 @@ class Cmdb:
         for (
             other
         ) in self.schema.paths():  # what nobody has looked into is in no index yet, and the factory names things
-            if (table := self.schema.table(other)) is not None and table.factory:
+            if (table := self.schema.table(other)) is not None and table.has_factory:
                 for place in {self.scope_of(table, place) for place in (GLOBAL, *self.vdoms())}:
                     self.rows(place, other)
         found = self._users.get((path, key), set())
         if scope == GLOBAL or not found:
             return found
         return {user for user in found if user.scope in (scope, GLOBAL)}
+
+    def indexed(self, path: PathWords, key: str) -> Iterable[User]:
+        """Who names an entry, as far as tables have been looked into."""
+        return self._users.get((path, key), ())
 
     def __getitem__(self, path: str) -> TableView:
         """`cmdb["vpn certificate local"]`: entries by key, attributes by name, defaults included."""
@@ -240,6 +256,11 @@ class Cmdb:
         if table is None:
             raise KeyError(path)
         return TableView(self, table)
+
+    @property
+    def trusts(self) -> bool:
+        """Whether every entry that is named is taken to be there."""
+        return self.restoring or self._trusting
 
     @contextmanager
     def trusting(self) -> Iterator[None]:
@@ -501,6 +522,9 @@ def _factory(table: Table) -> Rows:
         values = {name: _factory_value(table.attributes[name], value) for name, value in raw.items()
                   if name in table.attributes and name != table.key}  # fmt: skip
         rows[str(raw[table.key]) if table.is_table else SINGLE] = Entry(values)
+    inner = {name: _factory(child) for name, child in table.children.items() if child.factory}
+    if inner and not table.is_table:
+        rows[SINGLE] = Entry(rows[SINGLE].values if SINGLE in rows else {}, inner)
     return rows
 
 

@@ -308,6 +308,7 @@ TYPES: dict[str, Type] = {
     "label":             Type(read_label,                     _quoted,     _plain,  "<string>"),
     "mac-address":       Type(addresses.read_mac,             _plain,      _plain,  "<mac>"),
     "mac-ranges":        Type(addresses.read_macs,            _quoted,     _listed, "<mac>[-<mac>]"),
+    "number-reference":  Type(read_reference,                 _listed,     _listed, "<integer>"),
     "option":            Type(read_option,                    _listed,     _choice, ""),
     "password":          Type(read_secret,                    _enc,        _star,   "<passwd>"),
     "port-range":        Type(addresses.read_port_range,      _plain,      _plain,  "<port>[-<port>]"),

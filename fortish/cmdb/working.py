@@ -48,8 +48,11 @@ class ChildRows:
 class Working:
     """The working copy of one entry or singleton."""
 
-    def __init__(self, cmdb: Cmdb, table: Table, vdom: str, key: str, base: Entry | None) -> None:
+    def __init__(
+        self, cmdb: Cmdb, table: Table, vdom: str, key: str, base: Entry | None, around: Working | None = None
+    ) -> None:
         self.cmdb, self.table, self.vdom, self.key, self.base = cmdb, table, vdom, key, base
+        self.around = around  # the copy of the entry that this one stands in
         self.before = base  # what is stored, at the moment of saving
         self.values: dict[str, Any] = dict(base.values) if base else {}
         self.children: dict[str, ChildRows] = {}
@@ -70,8 +73,21 @@ class Working:
         return None if attribute is None else self.cmdb.default(self.table, attribute)
 
     def exists(self, paths: tuple[PathWords, ...], key: str) -> bool:
-        """Whether a reference to `key` holds."""
-        return self.cmdb.exists(paths, key, self.vdom)
+        """Whether a reference to `key` holds; what stands in the same open block is there before it is saved."""
+        open_rows = [self.open_rows(path) for path in paths]
+        outside = [path for path, rows in zip(paths, open_rows, strict=True) if rows is None]
+        if any(rows is not None and key in rows for rows in open_rows):
+            return True
+        return self.cmdb.exists(outside, key, self.vdom) if outside else self.cmdb.trusts
+
+    def open_rows(self, path: PathWords) -> Rows | None:
+        """The rows of a table inside an entry that is open here; None if it is another's."""
+        copy: Working | None = self
+        while copy is not None:
+            if path[:-1] == copy.table.path and path[-1] in copy.table.children:
+                return copy.child(path[-1]).rows
+            copy = copy.around
+        return None
 
     def visible(self, attribute: Attribute) -> bool:
         """Whether other values let this attribute be seen."""
@@ -113,7 +129,8 @@ class Working:
         value = members.combined(self.table.path, name, value)
         attribute = self.table.attributes.get(name)
         if attribute is not None and attribute.limit and len(value) > attribute.limit:
-            reason = Text.TOO_MANY(name=name.replace("-", " "), limit=attribute.limit)
+            called = attribute.called or name.replace("-", " ")
+            reason = Text.TOO_MANY(name=called, limit=attribute.limit)
             raise messages.discarded(reason, Text.ATTRIBUTE_OPERATOR, -4)
         self.values[name] = value
         self.touched.add(name)

@@ -186,7 +186,7 @@ def _values(session: Administrator, working: Working, attribute: Attribute, type
             offer = value(attribute.name, _range(working, attribute))
         case "reference" if attribute.listed:
             return Next(certificates(session, attribute, typed), enter)
-        case "reference" | "string" | "var-string":
+        case "number-reference" | "reference" | "string" | "var-string":
             return Next((value("<string>", Text.HELP_STRING()), *referable(session, attribute, set(typed))), enter)
         case "timezone":
             return Next((value("<string>", Text.HELP_STRING()), entries(zones.names(), attribute.name)), enter)

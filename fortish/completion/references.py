@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from fortish.cmdb.schema import Attribute, Table
+from fortish.cmdb.schema import Attribute, PathWords, Table
 from fortish.cmdb.store import GLOBAL, Rows
 from fortish.completion.offers import Administrator, Offer, entries, heading, tabbed
 from fortish.messages import Text
@@ -24,11 +24,22 @@ def referable(
     """The entries that a reference may name, each with the last word of its table's path if that is to be `named`."""
     cmdb, place = session.editor.cmdb, session.editor.scope
     offers = []
-    for table in map(cmdb.schema.table, attribute.refs):
-        if table is not None:
+    for path in attribute.refs:
+        table = cmdb.schema.table(path)
+        if table is None:
+            inner = _inner(session, path)
+            offers.append(entries(_left(inner, without), path[-1] if named else ""))
+        else:
             names = [key for key in keys(session, table) if key not in without and cmdb.owns(place, table, key)]
             offers.append(entries(names, table.path[-1] if named else ""))
     return tuple(offers)
+
+
+def _inner(session: Administrator, path: PathWords) -> Rows:
+    """The rows of a table inside a singleton: as they stand in the block that is open, or as they are saved."""
+    working = next((frame.working for frame in reversed(session.editor.frames) if frame.working is not None), None)
+    rows = working.open_rows(path) if working is not None else None
+    return (session.editor.cmdb.inner_rows(path, session.editor.scope) or {}) if rows is None else rows
 
 
 def certificates(session: Administrator, attribute: Attribute, typed: Collection[str]) -> tuple[Offer, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from fortish.box import INTERFACE, Box
 from fortish.cmdb.schema import Table, words
@@ -18,6 +19,8 @@ from fortish.messages import Text
 from fortish.steps import Flow, Say
 
 STATIC, ADDRESS = words("router static"), words("firewall address")
+SDWAN, MEMBERS = words("system sdwan"), words("system sdwan members")
+ZONE_DISTANCE = 1  # of a route through a zone
 CONNECTED_CODE, STATIC_CODE = "C", "S"
 DEFAULT = ipaddress.IPv4Network("0.0.0.0/0")
 UNSET = "0.0.0.0"  # noqa: S104 - the box's empty value
@@ -101,16 +104,29 @@ def _static(cmdb: Cmdb, vdom: str) -> Iterator[Route]:
     interfaces = _schema(cmdb, INTERFACE)
     for entry in cmdb.rows(cmdb.scope_of(table, vdom), STATIC).values():
         values = {name: cmdb.value_of(table, entry, name) for name in table.attributes}
-        device = values["device"] if values["blackhole"] == "disable" else ""
         network = _destination(cmdb, vdom, values["dst"], values["dstaddr"])
-        if values["status"] == "disable" or network is None or (device not in devices if device else False):
+        if values["status"] == "disable" or network is None:
             continue
-        if not device and values["blackhole"] == "disable":
-            continue  # it leads through a zone
-        gateway = "" if values["gateway"] == UNSET or not device else values["gateway"]
-        vrf = cmdb.value_of(interfaces, devices[device], "vrf") if device else 0
-        weighed = values["priority"], values["weight"]
-        yield Route(STATIC_CODE, network, device, gateway, values["distance"], weighed, vrf)
+        for device, gateway, *weighed in _ways(cmdb, vdom, values):
+            if device and device not in devices:
+                continue
+            vrf = cmdb.value_of(interfaces, devices[device], "vrf") if device else 0
+            shown = "" if gateway == UNSET or not device else gateway
+            distance = ZONE_DISTANCE if values["sdwan-zone"] else values["distance"]
+            yield Route(STATIC_CODE, network, device, shown, distance, (weighed[0], weighed[1]), vrf)
+
+
+def _ways(cmdb: Cmdb, vdom: str, values: dict[str, Any]) -> Iterator[tuple[str, str, int, int]]:
+    """Interface, gateway, priority, weight of each way of a route: into nothing, through one interface, or a zone's."""
+    own = values["gateway"], values["priority"], values["weight"]
+    if values["blackhole"] == "enable" or values["device"]:
+        yield (values["device"] if values["blackhole"] == "disable" else "", *own)
+        return
+    table = _schema(cmdb, SDWAN).children["members"]
+    for row in (cmdb.inner_rows(MEMBERS, vdom) or {}).values():
+        way = {name: cmdb.value_of(table, row, name) for name in table.attributes}
+        if way["zone"] in values["sdwan-zone"] and way["status"] == "enable" and way["interface"]:
+            yield way["interface"], way["gateway"], way["priority"], way["weight"]
 
 
 def _destination(cmdb: Cmdb, vdom: str, dst: str, name: str) -> Network | None:

@@ -361,7 +361,68 @@ config log syslogd setting
     set mode reliable
     set enc-algorithm high
 end
+config firewall ssl-ssh-profile
+    edit "servers"
+        set server-cert-mode replace
+        set server-cert "Fortinet_SSL" "Fortinet_SSL_ED448"
+    next
+    delete custom-deep-inspection
+end
+config system sdwan
+    set status enable
+    config zone
+        edit "overlay"
+        next
+    end
+    config members
+        edit 3
+            set interface "port2"
+        next
+        edit 1
+            set interface "port3"
+            set zone "overlay"
+            set cost 5
+        next
+    end
+    config service
+        edit 1
+            set dst "all"
+            set priority-members 1 3
+        next
+        edit 7
+            set name "first"
+        next
+        move 7 before 1
+    end
+end
+config vpn ipsec phase1-interface
+    edit "to_hq"
+        set interface "port1"
+        set remote-gw 203.0.113.9
+        set psksecret sharedsecret
+    next
+    edit "certified"
+        set interface "port1"
+        set authmethod signature
+        set certificate "Fortinet_Factory"
+        set type dynamic
+    next
+end
+config vpn ipsec phase2-interface
+    edit "to_hq"
+        set phase1name "to_hq"
+        set src-addr-type name
+        set src-name "all"
+        set dst-addr-type range
+        set dst-start-ip 10.0.0.1
+        set dst-end-ip 10.0.0.9
+    next
+end
 config router static
+    edit 9
+        set dst 10.77.0.0/16
+        set sdwan-zone "overlay"
+    next
     edit 0
         set gateway 192.0.2.254
         set device "port1"
@@ -442,6 +503,7 @@ KNOWN: dict[PathWords, list[str]] = {
     ("firewall", "service", "category"): ["General", "Web Access"],
     ("firewall", "service", "custom"): ["ALL", "HTTP", "PING"],
     ("system", "interface"): ["port1", "port2"],
+    ("system", "sdwan", "zone"): ["virtual-wan-link"],
 }
 # Allowed or not, it stands behind the interfaces that it is about: only a backup that is restored reads it in time.
 NOT_DRAWN = frozenset({"allow-subnet-overlap"})
@@ -547,7 +609,7 @@ def typed(box: Box, lines: list[str]) -> None:
         try:
             editor.apply(command)
         except CliError as error:
-            assert verb != "edit" or error.code == -163, line
+            assert verb != "edit" or error.code in (-163, -553), line
             skip = int(verb in {"config", "edit"})
     assert not editor.frames
 

@@ -200,6 +200,81 @@ config log syslogd setting
     set facility local0
 end
 """,
+    "a tunnel": """
+config vpn ipsec phase1-interface
+    edit "to_hq"
+        set interface "port1"
+        set ike-version 2
+        set peertype any
+        set net-device disable
+        set proposal aes256-sha256 aes128gcm-prfsha256
+        set dpd on-idle
+        set dhgrp 14 21
+        set remote-gw 203.0.113.9
+        set psksecret sharedsecret
+    next
+end
+config vpn ipsec phase2-interface
+    edit "to_hq"
+        set phase1name "to_hq"
+        set proposal aes256-sha256
+        set src-subnet 10.9.0.0 255.255.0.0
+        set dst-subnet 10.10.0.0 255.255.0.0
+    next
+end
+config router static
+    edit 0
+        set dst 10.10.0.0/16
+        set device "to_hq"
+    next
+end
+""",
+    "SD-WAN": """
+config system sdwan
+    set status enable
+    config zone
+        edit "overlay"
+        next
+    end
+    config members
+        edit 1
+            set interface "port2"
+            set gateway 192.0.2.1
+        next
+        edit 2
+            set interface "to_hq"
+            set zone "overlay"
+        next
+    end
+    config service
+        edit 1
+            set name "voice"
+            set mode manual
+            set dst "all"
+            set src "all"
+            set priority-members 2 1
+        next
+    end
+end
+config router static
+    edit 0
+        set dst 203.0.113.128 255.255.255.128
+        set sdwan-zone "virtual-wan-link" "overlay"
+    next
+end
+""",
+    "inspection": """
+config firewall ssl-ssh-profile
+    edit "ours"
+        set caname "Fortinet_CA_SSL"
+        set comment "our own"
+    next
+    edit "servers"
+        set server-cert-mode replace
+        set server-cert "Fortinet_SSL" "Fortinet_SSL_RSA2048"
+    next
+end
+""",
     "zones, schedules, VIPs": """
 config system zone
     edit "dmz"
@@ -228,9 +303,10 @@ end
 
 
 @pytest.mark.parametrize("firmware", FIRMWARES)
-@pytest.mark.parametrize("name", SNIPPETS)
-def test_what_tools_send_is_taken_line_by_line(name: str, firmware: str) -> None:
-    assert refused(new(firmware), SNIPPETS[name]) == []
+def test_what_tools_send_is_taken_line_by_line(firmware: str) -> None:
+    box = new(firmware)
+    for name, text in SNIPPETS.items():
+        assert refused(box, text) == [], name
 
 
 @pytest.mark.parametrize("firmware", FIRMWARES)
@@ -380,11 +456,12 @@ def tables(firmware: str = "fortigate-7.6") -> Iterator[Table]:
 
 def test_every_reference_names_a_table_that_there_is() -> None:
     """A table that there is not cannot say no: a slip of the pen would let everything pass."""
-    schema = new().cmdb.schema
+    cmdb = new().cmdb
     for table in tables():
         for attribute in table.references:
             for path in attribute.refs:
-                assert schema.table(path) is not None, (table.path, attribute.name, path)
+                there = cmdb.schema.table(path) is not None or cmdb.inner_rows(path, ROOT) is not None
+                assert there, (table.path, attribute.name, path)
 
 
 @pytest.mark.parametrize("firmware", FIRMWARES)
