@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -196,11 +197,15 @@ def test_ctrl_c_in_the_middle_of_a_ping_is_status_130(network: str, host: str) -
     command = subprocess.Popen(
         [*FORTISH, "replay", "--network", network, *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
     )  # fmt: skip
     assert command.stdout is not None
-    for line in command.stdout:
-        if line.startswith(b"PING "):
-            break
-    command.send_signal(signal.SIGINT)
-    _, err = command.communicate(timeout=60)
+    try:
+        for line in command.stdout:
+            if line.startswith(b"PING "):
+                break
+        command.send_signal(signal.SIGINT)
+        _, err = command.communicate(timeout=60)
+    finally:
+        command.kill()
     assert (command.returncode, err) == (130, b"")
