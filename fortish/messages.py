@@ -312,7 +312,7 @@ class Text(Enum):
     ROUTE_TABLE           = D, "Routing table for VRF={vrf}"
     ROUTE_HEAD            = D, "{code:<8}{destination} "
     ROUTE_CONNECTED       = D, "is directly connected, {device}"
-    ROUTE_VIA             = D, "[{distance}/0] via {gateway}, {device}, [{priority}/{weight}]"
+    ROUTE_VIA             = I, "[{distance}/0] via {gateway}, {device}, [{priority}/{weight}]"
     ROUTE_DIRECT          = I, "[{distance}/0] is directly connected, {device}, [{priority}/{weight}]"
     ROUTE_NULL            = I, "[{distance}/0] is a summary, Null, [{priority}/{weight}]"
     NO_ROUTE              = I, "No route available"

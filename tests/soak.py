@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import tracemalloc
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -200,7 +201,10 @@ def descriptors() -> int:
 
 @contextlib.contextmanager
 def watched(count: Count, measured: bool) -> Iterator[None]:
-    """Sockets and threads from start to end, and time."""
+    """Sockets and threads from start to end, and time. What was garbage before is not this year's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
     before, threads, began = descriptors(), threading.active_count(), time.monotonic()
     if measured:
         tracemalloc.start()

@@ -49,7 +49,10 @@ def test_every_legal_verb_has_help_in_every_scope(session: Session) -> None:
 
 
 def test_a_config_path_is_followed_word_by_word(session: Session) -> None:
-    assert shown(session, "config vpn ") == ["certificate    Certificates and their settings."]
+    assert shown(session, "config vpn ") == [
+        "certificate    Certificates and their settings.",
+        "ipsec          IPsec tunnels.",
+    ]
     assert shown(session, "config vpn certificate local ") == [" <Enter>"]
 
 
