@@ -10,7 +10,7 @@ from fortish.boot import Options, boot
 from fortish.drive import drive
 from fortish.errors import UsageError
 from fortish.est.conformance import walk
-from fortish.est.context import EstContext, split_url
+from fortish.est.context import TIMEOUT, EstContext, split_url
 from fortish.est.verdicts import Result, Verdict
 
 FORMATS = ("text", "json", "junit")
@@ -23,8 +23,9 @@ async def check(
     label: str = "",
     credentials: tuple[str, str] | None = None,
     network: str = "real",
+    timeout: float = TIMEOUT,
 ) -> list[Verdict]:
-    """The verdicts on the server at `url`. Raises `UsageError`."""
+    """The verdicts on the server at `url`, which may take `timeout` seconds for each answer. Raises `UsageError`."""
     from fortish.pki import pem
 
     try:
@@ -33,7 +34,7 @@ async def check(
         raise UsageError(f"{url}: not https://host[:port]") from None
     anchors = _anchors(trust)
     runtime = boot(Options(network=network))
-    context = EstContext("est-check", url.rstrip("/"), host, port, ca_identifier=label or None)
+    context = EstContext("est-check", url.rstrip("/"), host, port, ca_identifier=label or None, timeout=timeout)
     if network == "lab" and not anchors:
         responder = runtime.network.responder  # type: ignore[attr-defined]
         anchors = (pem.pem(responder.authority.certificate),)

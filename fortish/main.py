@@ -178,8 +178,17 @@ def _est_check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trust", type=Path, metavar="FILE", help="CA certificates that the server must chain to")
     parser.add_argument("--user", metavar="U", help="user for HTTP; the password is asked for, or FORTISH_PASSWORD")
     parser.add_argument("--label", default="", metavar="L", help="path segment of the EST URLs")
+    parser.add_argument("--timeout", type=_seconds, default=30.0, metavar="S", help="seconds for each answer (30)")
     parser.add_argument("--format", choices=("text", "json", "junit"), default="text")
     parser.add_argument("--network", choices=("lab", "real"), default="real", help="default: real")
+
+
+def _seconds(text: str) -> float:
+    """A time that is some, and ends."""
+    seconds = float(text)
+    if not 0 < seconds < 3600:
+        raise ValueError(text)
+    return seconds
 
 
 def _list_firmwares() -> int:
@@ -482,9 +491,8 @@ def est_check(given: argparse.Namespace) -> int:
     from fortish.estcheck import check, failures, report
 
     credentials = None if given.user is None else (given.user, _password())
-    verdicts = asyncio.run(
-        check(given.url, trust=given.trust, label=given.label, credentials=credentials, network=given.network)
-    )
+    how = {"label": given.label, "network": given.network, "timeout": given.timeout}
+    verdicts = asyncio.run(check(given.url, trust=given.trust, credentials=credentials, **how))
     print(report(given.url, verdicts, given.format))
     return 1 if failures(verdicts) else 0
 
@@ -495,7 +503,10 @@ def _password() -> str:
     if given is None:
         from getpass import getpass
 
-        given = getpass("Password: ")
+        try:
+            given = getpass("Password: ")
+        except EOFError:
+            raise UsageError("no password: there is nobody to ask, and FORTISH_PASSWORD is not set") from None
     return given
 
 

@@ -7,10 +7,12 @@ made because an earlier one failed is skipped, and says so.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from fortish.box import Box
 from fortish.errors import LinkLost, PeerFault
+from fortish.est import wire
 from fortish.est.context import EstContext
 from fortish.est.enrolling import ENROLLING
 from fortish.est.reading import READING
@@ -19,6 +21,7 @@ from fortish.pki.faults import PkiFault
 from fortish.steps import Step, Trust
 
 CHECKS: tuple[Check, ...] = (*READING, *ENROLLING)
+LONGEST = 400  # characters of a cause
 VERIFIED = CHECKS[0][2]  # without which nothing else is asked
 
 
@@ -42,9 +45,11 @@ def walk(
             verdict = Verdict(
                 section, title, Result.NOTE if noted else Result.PASS, (said or "").removeprefix("note: ")
             )
-        going.verdicts.append(verdict)
+        going.verdicts.append(replace(verdict, cause=wire.printable(verdict.cause, LONGEST)))
         if run is VERIFIED and verdict.result is Result.FAIL:
             rest = CHECKS[len(going.verdicts) :]
-            going.verdicts += [Verdict(s, t, Result.SKIP, "the server is not verified") for s, t, _ in rest]
+            going.verdicts += [
+                Verdict(s, t, Result.SKIP, "the server is not verified, or does not answer") for s, t, _ in rest
+            ]
             break
     return going.verdicts

@@ -205,6 +205,7 @@ class Connection:
             None if self.provisional else context.credential,
             None if self.provisional else context.srp,
             source=context.source_ip or "",
+            timeout=context.timeout,
             highest=BINDABLE if context.need_pop else "",
             provisional=self.provisional,
             proxy=context.proxy,

@@ -15,6 +15,7 @@ from fortish.cmdb.store import GLOBAL
 from fortish.steps import Credential, Trust
 
 PORT = 443  # of an EST server where the URL names none
+TIMEOUT = 30.0  # seconds of real time for a dial, and for each request
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ class EstContext:
     linking: frozenset[str] = frozenset()
     server_key: bool = False
     proxy: tuple[str, int, str, str] | None = field(default=None, repr=False)
+    timeout: float = TIMEOUT
 
     def dump(self) -> list[str]:
         """The `est_ctx:` block."""

@@ -6,11 +6,12 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from fortish.cmdb.checks import random_password
-from fortish.est import wire
-from fortish.est.authorities import box_time
+from fortish.errors import PeerFault
+from fortish.est import form, multipart, wire
+from fortish.est.answers import ANSWERS, RENEWED
 from fortish.est.connection import Connection
 from fortish.est.enroll import bodies
-from fortish.est.verdicts import Check, Failed, Run, Said, Skipped, Walk, typed
+from fortish.est.verdicts import Answered, Check, Failed, Said, Skipped, Walk
 from fortish.pki import chains, keys, names, pem, pkcs7, requests
 from fortish.steps import Credential, Step
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 NAME = "fortish-est-check"  # common name of what is enrolled
+NOT_OFFERED = frozenset({404, 405, 501})
 
 
 # --- simpleenroll ---------------------------------------------------------------------------------------------------
@@ -53,13 +55,37 @@ def _anonymous(going: Walk) -> Said:
 
 
 def _challenged(going: Walk) -> Said:
-    response = yield from _posted(going, "simpleenroll", _request(going), credentials=None)
+    response, ends = yield from _unproved(going, "simpleenroll")
     if response.status_code != 401:
         return f"note: answered {response.status_code}, not 401"
     offered = response.headers.get_list("www-authenticate")
     if not any(header.lower().startswith(("basic", "digest")) for header in offered):
         raise Failed("a 401 without a Basic or Digest challenge")
-    return "; ".join(wire.printable(header, 80) for header in offered)
+    said = "; ".join(wire.printable(header, 80) for header in offered)
+    return f"note: {said}; {ends}" if ends else said
+
+
+def _anonymous_renewal(going: Walk) -> Said:
+    response, ends = yield from _unproved(going, "simplereenroll")
+    if response.status_code == 200:
+        raise Failed("a certificate was issued to nobody in particular")
+    if response.status_code < 400:
+        raise Failed(f"answered {response.status_code}")
+    return f"note: {response.status_code}; {ends}" if ends else f"{response.status_code}"
+
+
+def _unproved(going: Walk, operation: str) -> Generator[Step, Any, tuple[httpx.Response, str]]:
+    """The answer to whoever shows nothing; and what is to be said of the connection's end, '' for nothing."""
+    connection = Connection(going.context, None, going.box.clock.now)
+    if going.context.need_pop:
+        yield from connection.bindable()
+    response = yield from connection.post(operation, _request(going))
+    first = connection.link
+    if response.status_code != 401 or not going.keeps_open or "close" in response.headers.get("connection", "").lower():
+        return response, ""
+    yield from connection.get("cacerts")
+    ends = "the 401 ends the connection, and no Connection header says so (RFC 9112 section 9.6)"
+    return response, ends if connection.link is not first else ""
 
 
 def _need_credentials(going: Walk) -> tuple[str, str]:
@@ -107,31 +133,44 @@ def _bad_signature(going: Walk) -> Said:
 
 def _enrolled(going: Walk) -> Said:
     credentials = _need_credentials(going)
-    response = yield from _posted(going, "simpleenroll", _request(going), credentials=credentials)
+    key = going.key = going.key or keys.generate(keys.ALGORITHMS["ec-secp256r1"])
+    return (yield from _brings(going, "simpleenroll", key, NAME, _request(going), credentials))
+
+
+def _brings(
+    going: Walk,
+    operation: str,
+    key: keys.PrivateKey,
+    wanted: str,
+    body: Callable[[Any], str],
+    credentials: tuple[str, str] | None,
+) -> Said:
+    """An enrollment; its answer is kept for whoever looks at its form."""
+    started = going.box.clock.now()
+    response = yield from _posted(going, operation, body, credentials=credentials)
+    took = going.box.clock.now() - started
+    wait = wire.retry_after(response, going.box.clock.now())
     if response.status_code == 202:
-        wait = wire.retry_after(response, going.box.clock.now())
         if wait is None:
-            raise Failed("202 without a Retry-After that can be read")
-        return f"note: to be asked again in {round(wait)} seconds: a person decides"
+            raise Failed("answered 202 without a Retry-After that can be read")
+        return f"note: answered 202, to be asked again in {round(wait)} seconds: a person decides"
     if response.status_code != 200:
-        raise Failed(f"answered {response.status_code}: {wire.error_text(response.content)}")
-    certificates = pkcs7.read_certs(wire.decode(response.content))
-    assert going.key is not None
-    going.issued = chains.issued_for(certificates, going.key)
-    if going.issued is None:
+        later = "" if wait is None else f", to be asked again in {round(wait)} seconds"
+        raise Failed(f"answered {response.status_code}{later}: {wire.error_text(response.content)}")
+    certificates = pkcs7.read_certs(_decoded(response))
+    found = chains.issued_for(certificates, key)
+    if found is None:
         raise Failed("no certificate in the answer is for the key of the request")
-    problem = typed(response, "application/pkcs7-mime", "certs-only")
-    extra = f", {len(certificates)} certificates where only the issued one belongs" if len(certificates) > 1 else ""
-    said = f"{names.tight(going.issued.subject)}{extra}"
-    return f"note: {said}; {problem.removeprefix('note: ')}" if problem else f"note: {said}" if extra else said
+    going.answers[operation] = Answered(response, took, found)
+    subject = names.tight(found.subject)
+    return subject if subject == f"CN={wanted}" else f"note: its subject is {subject}, where CN={wanted} was asked for"
 
 
-def _chained(going: Walk) -> Said:
-    yield from ()
-    if going.issued is None:
-        raise Skipped("nothing was issued")
-    chains.path_to(going.issued, [], going.roots, box_time(going.box))
-    return None
+def _decoded(response: httpx.Response) -> bytes:
+    try:
+        return wire.decode(response.content)
+    except PeerFault as fault:
+        raise Failed(fault.reason if "empty" in fault.reason else f"the body is not base64: {fault.reason}") from None
 
 
 # --- simplereenroll -------------------------------------------------------------------------------------------------
@@ -153,15 +192,11 @@ def _renewed(going: Walk) -> Said:
     def made(challenge: str | None, linking: str | None) -> x509.CertificateSigningRequest:
         return requests.renewal_request(issued, key, challenge, linking=linking)
 
-    response = yield from _posted(going, "simplereenroll", bodies(going.context, made), credentials=None)
-    if response.status_code != 200:
-        raise Failed(f"answered {response.status_code}: {wire.error_text(response.content)}")
-    renewed = chains.issued_for(pkcs7.read_certs(wire.decode(response.content)), key)
-    if renewed is None:
-        raise Failed("no certificate in the answer is for the key of the request")
-    if renewed.subject != issued.subject:
-        raise Failed(f"the subject has become {names.tight(renewed.subject)}")
-    return None
+    said = yield from _brings(going, "simplereenroll", key, NAME, bodies(going.context, made), None)
+    renewed = going.answers.get("simplereenroll")
+    if renewed is not None and renewed.certificate.subject != issued.subject:
+        raise Failed(f"the subject has become {names.tight(renewed.certificate.subject)}")
+    return said if renewed is None else None
 
 
 def _other_subject(going: Walk) -> Said:
@@ -172,14 +207,30 @@ def _other_subject(going: Walk) -> Said:
     return f"{response.status_code}"
 
 
-def _optional(operation: str) -> Run:
-    def run(going: Walk) -> Said:
-        response = yield from _posted(going, operation, _request(going), credentials=going.credentials)
-        if response.status_code in (404, 405, 501):
-            return f"note: not offered ({response.status_code})"
-        return f"note: answered {response.status_code}"
+def _fullcmc(going: Walk) -> Said:
+    response = yield from _posted(going, "fullcmc", _request(going), credentials=going.credentials)
+    offered = "answered" if response.status_code not in NOT_OFFERED else "not offered:"
+    return f"note: {offered} {response.status_code}"
 
-    return run
+
+def _keygen(going: Walk) -> Said:
+    response = yield from _posted(going, "serverkeygen", _request(going), credentials=going.credentials)
+    if response.status_code != 200:
+        offered = "answered" if response.status_code not in NOT_OFFERED else "not offered:"
+        return f"note: {offered} {response.status_code}"
+    given = response.headers.get("content-type", "")
+    made = multipart.generated(given, response.content)
+    data = wire.decode(made.key)
+    key = keys.load_der(data)
+    certificates = pkcs7.read_certs(wire.decode(made.certificates))
+    if chains.issued_for(certificates, key) is None:
+        raise Failed("the key that was made is not the certificate's")
+    if not form.is_pkcs8(data):
+        raise Failed("the key that was made is not in PKCS #8 (RFC 5958), but in the old form of its kind")
+    first = multipart.parts(given, response.content)[0]
+    if first.kind != multipart.KEY:
+        return f"note: {keys.kind_of(key)}; the certificate comes before its key"
+    return keys.kind_of(key)
 
 
 # In the order in which they are made.
@@ -191,10 +242,12 @@ ENROLLING: tuple[Check, ...] = (
     ("RFC 7030 4.2.1",  "what is no certification request is refused",                   _garbage),
     ("RFC 7030 4.2.1",  "a request that its key did not sign is refused",                _bad_signature),
     ("RFC 7030 4.2.3",  "simpleenroll issues a certificate for the key of the request",  _enrolled),
-    ("RFC 7030 4.2.3",  "what was issued chains to the root of cacerts",                 _chained),
+    *ANSWERS,
+    ("RFC 7030 4.2.2",  "simplereenroll refuses who is not authenticated",               _anonymous_renewal),
     ("RFC 7030 4.2.2",  "simplereenroll renews with the certificate itself",             _renewed),
+    *RENEWED,
     ("RFC 7030 4.2.2",  "simplereenroll refuses another subject",                        _other_subject),
-    ("RFC 7030 4.3",    "fullcmc, which is optional",                                    _optional("fullcmc")),
-    ("RFC 7030 4.4",    "serverkeygen, which is optional",                               _optional("serverkeygen")),
+    ("RFC 7030 4.3",    "fullcmc, which is optional",                                    _fullcmc),
+    ("RFC 7030 4.4",    "serverkeygen, which is optional",                               _keygen),
 )
 # fmt: on

@@ -67,7 +67,7 @@ def parts(content_type: str, body: bytes) -> tuple[Part, ...]:
 
 
 def _boundary(content_type: str) -> str:
-    kind, parameters = _type(content_type)
+    kind, parameters = type_of(content_type)
     if not kind.startswith("multipart/"):
         raise PeerFault("the response is not multipart")
     boundary = parameters.get("boundary", "")
@@ -87,11 +87,11 @@ def _part(text: bytes) -> Part:
     unfolded = re.sub(r"\r?\n[ \t]+", " ", text[: end.start()].decode("latin-1"))
     named = (line.partition(":") for line in unfolded.splitlines())
     given = next((value for name, _, value in named if name.strip().lower() == "content-type"), "text/plain")
-    kind, parameters = _type(given)
+    kind, parameters = type_of(given)
     return Part(kind, parameters.get("smime-type", "").lower(), text[end.end() :])
 
 
-def _type(value: str) -> tuple[str, dict[str, str]]:
+def type_of(value: str) -> tuple[str, dict[str, str]]:
     """A Content-Type in lower case, and its parameters by lower-case name; the first of a name counts."""
     value = value[:LONGEST_HEADER]
     found: dict[str, str] = {}

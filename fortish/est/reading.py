@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from fortish.errors import LinkLost, PeerFault
 from fortish.est import wire
 from fortish.est.asked import linking_of
 from fortish.est.authorities import box_time
+from fortish.est.form import encoding
 from fortish.est.verdicts import Check, Failed, Said, Skipped, Walk, typed
 from fortish.pki import chains, csrattrs, names, pkcs7
 from fortish.steps import Step
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
 
 def _verified(going: Walk) -> Said:
     connection = going.connection(credentials=False)
-    yield from connection.get("cacerts")
+    try:
+        yield from connection.get("cacerts")
+    except (LinkLost, PeerFault) as fault:
+        if connection.link is None:
+            raise
+        raise Failed(f"it is, with {connection.link.tls_version}, but it gives no answer: {fault.reason}") from None
     assert connection.link is not None
     return connection.link.tls_version
 
@@ -37,14 +44,18 @@ def _kept_open(going: Walk) -> Said:
     yield from connection.get("cacerts")
     first = connection.link
     yield from connection.get("cacerts")
-    return "one connection carries several requests" if connection.link is first else "note: it closes each connection"
+    going.keeps_open = connection.link is first
+    return "one connection carries several requests" if going.keeps_open else "note: it closes each connection"
 
 
 # --- cacerts --------------------------------------------------------------------------------------------------------
 
 
 def _got(going: Walk, operation: str) -> Generator[Step, Any, httpx.Response]:
-    return (yield from going.connection(credentials=False).get(operation))
+    started = going.box.clock.now()
+    response: httpx.Response = yield from going.connection(credentials=False).get(operation)
+    going.quickest = min(going.quickest, going.box.clock.now() - started)
+    return response
 
 
 def _cacerts(going: Walk) -> Said:
@@ -63,12 +74,10 @@ def _cacerts_body(going: Walk) -> Said:
     response = yield from _got(going, "cacerts")
     content = response.content
     found = pkcs7.read_certs(wire.decode(content))
+    going.published = found
     going.roots = [c for c in found if chains.self_signed(c) and chains.is_ca(c)]
-    if content[:1] == b"\x30" and not content[:64].isascii():
-        raise Failed("the body is DER: it must be base64 (RFC 8951 section 3)")
-    if b"-----BEGIN" in content:
-        raise Failed("the body has PEM armour")
-    return f"{len(found)} certificates"
+    noted = encoding(content)
+    return f"note: {len(found)} certificates; {noted}" if noted else f"{len(found)} certificates"
 
 
 def _cacerts_root(going: Walk) -> Said:

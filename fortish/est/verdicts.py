@@ -12,6 +12,7 @@ from fortish.errors import FortishError
 from fortish.est import wire
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext
+from fortish.est.multipart import type_of
 from fortish.pki import csrattrs, keys
 from fortish.steps import Step
 
@@ -39,6 +40,15 @@ class Verdict:
     cause: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A certificate's way here: the answer that brought it, how many seconds that took, and which it is."""
+
+    response: httpx.Response
+    took: float
+    certificate: x509.Certificate
+
+
 @dataclass(slots=True)
 class Walk:
     """What is known on the way."""
@@ -47,10 +57,19 @@ class Walk:
     context: EstContext
     credentials: tuple[str, str] | None
     verdicts: list[Verdict] = field(default_factory=list)
+    published: list[x509.Certificate] = field(default_factory=list)  # what cacerts has, roots among them
     roots: list[x509.Certificate] = field(default_factory=list)
     attributes: list[csrattrs.CsrAttr] = field(default_factory=list)
     key: keys.PrivateKey | None = None
-    issued: x509.Certificate | None = None
+    answers: dict[str, Answered] = field(default_factory=dict)  # by operation
+    quickest: float = float("inf")  # seconds that any answer took
+    keeps_open: bool = False  # whether its connections carry several requests
+
+    @property
+    def issued(self) -> x509.Certificate | None:
+        """What the first enrollment brought."""
+        first = self.answers.get("simpleenroll")
+        return None if first is None else first.certificate
 
     def connection(self, *, credentials: bool = True) -> Connection:
         """A connection of its own."""
@@ -71,10 +90,18 @@ Check: TypeAlias = tuple[str, str, Run]  # the section that asks for it, what it
 
 
 def typed(response: httpx.Response, wanted: str, smime: str = "") -> str | None:
-    """Whether an answer has the type that the RFC gives it."""
-    given, *parameters = (part.strip().lower() for part in response.headers.get("content-type", "").split(";"))
-    if given != wanted:
+    """Whether an answer has the type that the RFC gives it; a note where it is written in an unusual way."""
+    whole = response.headers.get("content-type", "")
+    given = whole.partition(";")[0].strip()
+    if not given:
+        raise Failed(f"there is no Content-Type, where {wanted} should be")
+    if given.lower() != wanted:
         raise Failed(f"the type is '{wire.printable(given, 60)}', not {wanted}")
-    if smime and not any(parameter.replace('"', "") == f"smime-type={smime}" for parameter in parameters):
-        return f"note: the type lacks smime-type={smime}"
-    return None
+    _, parameters = type_of(whole)
+    lacks = smime and parameters.get("smime-type", "").lower() != smime
+    notes = [f"the type lacks smime-type={smime}"] if lacks else []
+    if others := sorted(parameters.keys() - {"smime-type"}):
+        notes.append(f"the type has more parameters: {wire.printable(', '.join(others), 60)}")
+    if given != given.lower():
+        notes.append(f"the type is spelled {wire.printable(given, 60)}, which means the same")
+    return f"note: {'; '.join(notes)}" if notes else None

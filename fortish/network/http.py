@@ -22,6 +22,7 @@ CLOSED: Final = "Connection died, tried 1 times before giving up"
 EMPTY: Final = "Empty reply from server"
 GOODBYE: Final = 1.0  # seconds for a peer to confirm that a connection is closed
 
+_START: Final = b"HTTP/"  # of any response
 _HEAD: Final = 100 << 10  # octets of a response's head
 _CHUNK: Final = 1 << 16  # octets that are read at once
 
@@ -36,6 +37,7 @@ class Conversation:
         self._stream = stream
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD)
         self._over = False
+        self._start = b""  # of the present response
         self.begun = False
 
     async def ask(self, request: httpx.Request, limit: int) -> httpx.Response:
@@ -45,7 +47,7 @@ class Conversation:
         """
         if self._over or self._stream.is_over():
             raise LinkLost(CLOSED, closed=True)
-        self._over, self.begun = True, False  # until it has ended well
+        self._over, self.begun, self._start = True, False, b""  # until it has ended well
         await self._send(request)
         response = await self._response(limit)
         both = self._h11.our_state, self._h11.their_state
@@ -90,6 +92,9 @@ class Conversation:
             data = await self._stream.read(_CHUNK)
             if data:
                 self.begun = True
+                self._start += data[: len(_START) - len(self._start)]
+                if not _START.startswith(self._start):  # h11 would wait for the end of the line, which may never come
+                    raise h11.RemoteProtocolError(f"illegal status line: {data[:40]!r}")
             elif self._h11.their_state is h11.SEND_RESPONSE:
                 raise h11.RemoteProtocolError(EMPTY)
             self._h11.receive_data(data)

@@ -86,6 +86,9 @@ async def _secured(peer: Peer, opened: Tcp, context: ssl.SSLContext) -> TlsStrea
         opened.abort()
         if isinstance(error, ValueError) and not isinstance(error, OSError):
             raise LinkLost(f"'{peer.host}' is no host name for TLS: {error}") from None
+        if isinstance(error, ConnectionError):
+            where = f"{peer.host}:{peer.port}"
+            raise LinkLost(f"OpenSSL SSL_connect: {_reset(error)} in connection to {where}") from error
         raise
     return stream
 
@@ -255,6 +258,10 @@ def pem_file(text: str) -> Iterator[str]:
         yield path
     finally:
         os.unlink(path)
+
+
+def _reset(error: ConnectionError) -> str:
+    return os.strerror(error.errno) if error.errno else "Connection reset by peer"
 
 
 def _elapsed(started: float) -> int:
