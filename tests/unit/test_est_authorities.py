@@ -164,7 +164,7 @@ def dialled(purposes: list[ObjectIdentifier], *, partial: bool, host: str = "est
     root = Authority.fresh(NOW)
 
     async def run() -> str:
-        server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0, ssl=served(root, purposes))
+        server = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0, ssl=served(root, purposes))
         port = server.sockets[0].getsockname()[1]
         trust = Trust((pem.pem(root.certificate),), public=False, partial=partial)
         try:
