@@ -27,7 +27,7 @@ def contenders() -> dict[str, Callable[[], float]]:
     """Each key with what it takes to answer it once, in seconds."""
     from fortish import completion
     from fortish.boot import Options, boot
-    from fortish.cmdb.store import ROOT, Entry, Put
+    from fortish.cmdb.entries import ROOT, Entry, Put
     from fortish.session import Session
 
     box = boot(Options(network="none", frozen=True)).box

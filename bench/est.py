@@ -144,7 +144,7 @@ class Client:
 
     def _cleared(self) -> None:
         from fortish.box import LOCAL
-        from fortish.cmdb.store import GLOBAL, Drop
+        from fortish.cmdb.entries import GLOBAL, Drop
 
         names = [name for name in self.box.cmdb.rows(GLOBAL, LOCAL) if name.startswith("b")]
         if len(names) != MANY:

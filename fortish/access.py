@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from fortish import messages
+from fortish.cmdb.entries import GLOBAL, ROOT, SINGLE, Change, Entry, Order, Put
 from fortish.cmdb.schema import PathWords, words
-from fortish.cmdb.store import GLOBAL, ROOT, SINGLE, Change, Cmdb, Entry, Order, Put
+from fortish.cmdb.store import Cmdb
 from fortish.messages import Text
 
 T = TypeVar("T")

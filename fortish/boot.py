@@ -14,8 +14,8 @@ from fortish.box import CA, DEFAULT_FIRMWARE, FIRMWARES, FIRST_YEAR, LAST_YEAR, 
 from fortish.clock import Clock, HostClock, VirtualClock
 from fortish.cmdb import restore
 from fortish.cmdb.editor import Editor
+from fortish.cmdb.entries import GLOBAL, SINGLE, Entry, Put
 from fortish.cmdb.restore import is_backup
-from fortish.cmdb.store import GLOBAL, SINGLE, Entry, Put
 from fortish.drive import Runtime, Store
 from fortish.errors import StorageFault, UsageError
 from fortish.network.world import NETWORKS, LabNetwork

@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from fortish import factory, messages, zones
+from fortish.cmdb.entries import GLOBAL, SINGLE, VDOM, Change, Drop, Order
+from fortish.cmdb.journal import Journal
 from fortish.cmdb.schema import Level, PathWords, Schema, words
-from fortish.cmdb.store import GLOBAL, SINGLE, VDOM, Change, Cmdb, Drop, Journal, Order
+from fortish.cmdb.store import Cmdb
 from fortish.cmdb.workspace import Transaction
 from fortish.debug import Debug
 from fortish.errors import StorageFault

@@ -242,7 +242,7 @@ class Here(Protocol):
         """From now on configuration is that of a transaction; None: the running one. At the root prompt."""
 
     def put(self, changes: list[Any]) -> None:
-        """Make changes (`fortish.cmdb.store.Change`) as this administrator. Raises `CliError`."""
+        """Make changes (`fortish.cmdb.entries.Change`) as this administrator. Raises `CliError`."""
 
     @property
     def keeps_unknown(self) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from fortish import jobs
 from fortish.box import Box
 from fortish.clock import Clock
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.commands import DebugSwitch
 from fortish.errors import FortishError, Interrupted, LinkLost, StorageFault
 from fortish.messages import Text

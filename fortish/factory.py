@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fortish.cmdb.entries import GLOBAL, MADE, Change, Entry, Put, Rows, Snapshot
+from fortish.cmdb.fresh import factory_rows
 from fortish.cmdb.schema import words
 from fortish.cmdb.secrets import seal
-from fortish.cmdb.store import GLOBAL, MADE, Change, Cmdb, Entry, Put, Rows, Snapshot
+from fortish.cmdb.snapshots import held
+from fortish.cmdb.store import Cmdb
 
 if TYPE_CHECKING:
     from fortish.pki.selfsigned import Signer
@@ -150,7 +153,7 @@ def _filled(rows: Rows, made: dict[str, Values]) -> Rows:
 
 def fill_branch(branch: Cmdb, base: Snapshot, made: dict[str, Values]) -> None:
     """The same for an open transaction and what it began with: it is no change of its own."""
-    rows = dict(branch.held(base, (GLOBAL, LOCAL)))
+    rows = dict(held(branch.schema, base, (GLOBAL, LOCAL)))
     base[GLOBAL, LOCAL] = {**rows, **_filled(rows, made)}
     fill(branch, made)
 
@@ -160,14 +163,14 @@ def lasting(cmdb: Cmdb) -> Snapshot:
     table = cmdb.schema.table(LOCAL)
     if table is None or not cmdb.touched(GLOBAL, LOCAL):
         return {}
-    held = {name: entry for name, entry in cmdb.rows(GLOBAL, LOCAL).items() if name in UNIT and not is_missing(entry)}
-    return {(GLOBAL, LOCAL): {**cmdb.factory(table), **held}} if held else {}
+    kept = {name: entry for name, entry in cmdb.rows(GLOBAL, LOCAL).items() if name in UNIT and not is_missing(entry)}
+    return {(GLOBAL, LOCAL): {**factory_rows(table), **kept}} if kept else {}
 
 
 def carry_over(old: Cmdb, new: Cmdb) -> None:
     """A restored configuration goes on with the keys that the box has, where it brings none of its own."""
     if not old.touched(GLOBAL, LOCAL):
         return
-    held, rows = old.rows(GLOBAL, LOCAL), new.rows(GLOBAL, LOCAL)
-    fill(new, {name: {k: v for k, v in held[name].values.items() if k in MADE}
-               for name in KINDS if name in held and name in rows and not is_missing(held[name])})  # fmt: skip
+    had, rows = old.rows(GLOBAL, LOCAL), new.rows(GLOBAL, LOCAL)
+    fill(new, {name: {k: v for k, v in had[name].values.items() if k in MADE}
+               for name in KINDS if name in had and name in rows and not is_missing(had[name])})  # fmt: skip

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fortish.box import LOCAL, SYSTEM_GLOBAL, Box, Watch
-from fortish.cmdb.store import CFG_SAVE, GLOBAL, SINGLE, Entry
+from fortish.cmdb.entries import GLOBAL, SINGLE, Entry
+from fortish.cmdb.snapshots import CFG_SAVE
 from fortish.cmdb.workspace import WARNINGS
 from fortish.messages import Text
 from fortish.steps import Announce, Flow

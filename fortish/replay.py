@@ -14,7 +14,7 @@ from typing import Protocol
 
 from fortish import screen
 from fortish.access import ADMIN, FACTORY
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.commands import DebugSwitch
 from fortish.completion import candidates, layout
 from fortish.drive import Driving, Runtime, Store, drive

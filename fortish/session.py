@@ -18,8 +18,9 @@ from fortish.access import FACTORY, Access, access, confined_to
 from fortish.box import Box
 from fortish.cmdb import render, vdoms
 from fortish.cmdb.editor import CONFIGURES, READS, Editor, resolve_path
+from fortish.cmdb.entries import GLOBAL, ROOT, Change, Rows
 from fortish.cmdb.schema import Table, View
-from fortish.cmdb.store import GLOBAL, ROOT, Change, Cmdb, Rows
+from fortish.cmdb.store import Cmdb
 from fortish.cmdb.unknown import words as as_text
 from fortish.cmdb.vdoms import PLACES
 from fortish.cmdb.working import check_key

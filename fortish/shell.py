@@ -29,7 +29,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from fortish import completion
 from fortish.box import SYSTEM_GLOBAL
-from fortish.cmdb.store import GLOBAL, SINGLE
+from fortish.cmdb.entries import GLOBAL, SINGLE
 from fortish.commands import DebugSwitch
 from fortish.console import Pager, answer
 from fortish.drive import Driving, Runtime

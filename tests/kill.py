@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fortish.boot import Options, boot
-from fortish.cmdb.store import GLOBAL, Change, Drop, Entry, Put
+from fortish.cmdb.entries import GLOBAL, Change, Drop, Entry, Put
 from fortish.drive import Runtime
 
 ALIAS = ("system", "alias")

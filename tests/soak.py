@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 
 from fortish.box import CA, LOCAL, Box
 from fortish.clock import VirtualClock
-from fortish.cmdb.store import GLOBAL, Entry, Put
+from fortish.cmdb.entries import GLOBAL, Entry, Put
 from fortish.drive import Runtime, drive
 from fortish.est.authorities import new_authority
 from fortish.network.listen import listen

@@ -21,7 +21,7 @@ from fortish.boot import restoring
 from fortish.box import Box
 from fortish.clock import VirtualClock
 from fortish.cmdb.editor import CONFIGURES, Editor
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.errors import CliError, LinkLost
 from fortish.parse import parse_script, quote
 from fortish.session import Session

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 from fortish import messages
 from fortish.cmdb import subnets, tunnels, vips
 from fortish.cmdb.addresses import is_mask
+from fortish.cmdb.entries import GLOBAL, INTERFACE, ROOT, SINGLE, Change, Drop, Entry, Order, Put
 from fortish.cmdb.schema import Attribute, PathWords, Table, words
 from fortish.cmdb.secrets import Secret, seal
-from fortish.cmdb.store import GLOBAL, ROOT, SINGLE, Change, Cmdb, Drop, Entry, Order, Put
-from fortish.cmdb.subnets import INTERFACE, UNSET_PAIR
+from fortish.cmdb.store import Cmdb
+from fortish.cmdb.subnets import UNSET_PAIR
 from fortish.errors import CliError
 from fortish.messages import Text
 

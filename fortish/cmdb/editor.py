@@ -15,9 +15,7 @@ from typing import Any, Protocol
 from fortish import commands as c
 from fortish import messages
 from fortish.cmdb import checks, rows, tunnels, vdoms
-from fortish.cmdb.outcome import DONE, Outcome
-from fortish.cmdb.schema import Attribute, PathWords, Table, View
-from fortish.cmdb.store import (
+from fortish.cmdb.entries import (
     BLOCK,
     GLOBAL,
     MADE,
@@ -27,12 +25,15 @@ from fortish.cmdb.store import (
     UNKNOWN,
     VDOM,
     Change,
-    Cmdb,
     Drop,
     Entry,
     Put,
     Rows,
 )
+from fortish.cmdb.fresh import factory_rows
+from fortish.cmdb.outcome import DONE, Outcome
+from fortish.cmdb.schema import Attribute, PathWords, Table, View
+from fortish.cmdb.store import Cmdb
 from fortish.cmdb.types import TYPES
 from fortish.cmdb.unknown import Block, text
 from fortish.cmdb.working import ChildRows, Working, check_key, find_attribute, next_number
@@ -320,10 +321,10 @@ class Editor:
     def _emptied(self, scope: str, table: Table, key: str) -> Change:
         """An entry goes, unless it is one that stays: that has what the factory gave it, and the key that it has."""
         if not table.is_table and any(child.factory for child in table.children.values()):
-            return Put(scope, table.path, key, Entry({}, self.cmdb.factory(table)[key].children))
+            return Put(scope, table.path, key, Entry({}, factory_rows(table)[key].children))
         if not table.keeps(key):
             return Drop(scope, table.path, key)
-        held, fresh = self.cmdb.rows(scope, table.path)[key], self.cmdb.factory(table)[key]
+        held, fresh = self.cmdb.rows(scope, table.path)[key], factory_rows(table)[key]
         own = {name: held.values[name] for name in MADE if name in held.values}
         return Put(scope, table.path, key, Entry({**fresh.values, **own}))
 

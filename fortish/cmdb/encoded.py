@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from fortish.cmdb.entries import Entry
 from fortish.cmdb.secrets import Secret, unseal
-from fortish.cmdb.store import Entry
 from fortish.cmdb.unknown import Kept
 
 PLAIN = (str, int, float, type(None))

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fortish.cmdb import unknown
+from fortish.cmdb.entries import SINGLE, Entry, Rows
 from fortish.cmdb.schema import Attribute, Table
-from fortish.cmdb.store import SINGLE, Cmdb, Entry, Rows
+from fortish.cmdb.store import Cmdb
 from fortish.cmdb.types import TYPES
 from fortish.cmdb.working import is_visible
 from fortish.parse import quote

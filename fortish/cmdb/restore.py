@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from fortish import commands as c
 from fortish import messages
 from fortish.cmdb.editor import CONFIGURES, Editor
+from fortish.cmdb.entries import GLOBAL, MULTI, ROOT, SINGLE, SYSTEM_GLOBAL, Entry, Put
 from fortish.cmdb.schema import Level, Schema
-from fortish.cmdb.store import GLOBAL, MULTI, ROOT, SINGLE, SYSTEM_GLOBAL, Cmdb, Entry, Put
+from fortish.cmdb.store import Cmdb
 from fortish.errors import CliError
 from fortish.messages import Text
 from fortish.parse import parse, script_lines

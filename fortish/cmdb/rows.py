@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from fortish import commands as c
 from fortish import messages
 from fortish.cmdb import subnets, vdoms
+from fortish.cmdb.entries import INTERFACE, Drop, Entry, Order, Put, Rows
 from fortish.cmdb.outcome import DONE, Outcome
 from fortish.cmdb.schema import PathWords
-from fortish.cmdb.store import Drop, Entry, Order, Put, Rows
-from fortish.cmdb.subnets import INTERFACE
 from fortish.cmdb.working import check_key, cloned, in_use, next_number
 from fortish.messages import Text
 

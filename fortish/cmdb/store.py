@@ -1,6 +1,5 @@
 """What is configured: entries by (scope, path, key), their references, and the one way to change them.
 
-An `Entry` is never changed once it is stored: a commit puts a new one in its place, so a snapshot is a shallow copy.
 Every commit goes to the injected journal first; if that fails, memory is untouched.
 """
 
@@ -8,103 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
+from fortish.cmdb.entries import (
+    BLOCK,
+    GLOBAL,
+    INTERFACE,
+    MULTI,
+    ROOT,
+    SINGLE,
+    SYSTEM_GLOBAL,
+    UNKNOWN,
+    VDOM,
+    Change,
+    Drop,
+    Entry,
+    Order,
+    Put,
+    Rows,
+    Snapshot,
+)
+from fortish.cmdb.fresh import factory_rows
+from fortish.cmdb.journal import Forgetful, Journal
+from fortish.cmdb.references import References, User
 from fortish.cmdb.schema import Attribute, PathWords, Schema, Table, words
-from fortish.cmdb.types import TYPES, default
+from fortish.cmdb.snapshots import AUTOMATIC, difference, held, new_save_mode, save_mode
+from fortish.cmdb.types import default
 from fortish.cmdb.unknown import Kept
 
 if TYPE_CHECKING:
     from fortish.cmdb.views import TableView
-
-GLOBAL = "global"
-ROOT = "root"  # the VDOM that every box has
-MULTI = "multi-vdom"
-SYSTEM_GLOBAL, VDOM, INTERFACE = words("system global"), words("system vdom"), words("system interface")
-SINGLE = ""  # the key under which a singleton's values stand
-UNKNOWN, BLOCK = ("#unknown",), "block"  # where blocks of unknown tables are kept as text, by their first line
-CFG_SAVE, AUTOMATIC = "cfg-save", "automatic"
-# What a factory certificate gets when it is first read.
-MADE = frozenset({"certificate", "last-updated", "password", "private-key"})
-
-
-class Entry:
-    """The values that were set in one entry, and its child rows: {child name: {key: Entry}}."""
-
-    __slots__ = ("children", "values")
-
-    def __init__(
-        self, values: dict[str, Any] | None = None, children: dict[str, dict[str, Entry]] | None = None
-    ) -> None:
-        self.values = {} if values is None else values
-        self.children = {} if children is None else children
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Entry) and self.values == other.values and self._rows() == other._rows()
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def _rows(self) -> dict[str, dict[str, Entry]]:
-        return {name: rows for name, rows in self.children.items() if rows}
-
-    def __repr__(self) -> str:
-        return f"Entry({self.values!r}, {self.children!r})"
-
-
-Rows = dict[str, Entry]
-Place = tuple[str, PathWords]  # a table in a scope
-Snapshot = dict[Place, Rows]  # a whole configuration; a table that is not in it is as the factory made it
-
-
-class Put(NamedTuple):
-    """Store an entry, in place of the one that has its key."""
-
-    scope: str
-    path: PathWords
-    key: str
-    entry: Entry
-
-
-class Drop(NamedTuple):
-    """Remove an entry."""
-
-    scope: str
-    path: PathWords
-    key: str
-
-
-class Order(NamedTuple):
-    """Put a table's entries in this order."""
-
-    scope: str
-    path: PathWords
-    keys: tuple[str, ...]
-
-
-Change = Put | Drop | Order
-
-
-class Journal(Protocol):
-    """Where commits are kept. Raises `StorageFault`, and then nothing is changed."""
-
-    def append(self, changes: list[Change]) -> None:
-        """Keep one transaction."""
-
-
-class Forgetful:
-    """The default journal: keeps nothing."""
-
-    def append(self, changes: list[Change]) -> None:
-        """Nothing to do."""
-
-
-class User(NamedTuple):
-    """An attribute of an entry that names another entry."""
-
-    scope: str
-    path: PathWords
-    key: str
-    attribute: str
 
 
 class Cmdb:
@@ -125,7 +57,7 @@ class Cmdb:
         self.before_reading: Callable[[PathWords, str], None] = lambda path, key: None
         self.firmware_defaults: dict[tuple[PathWords, str], Any] = {}
         self._tables: dict[tuple[str, PathWords], Rows] = {}
-        self._users: dict[tuple[PathWords, str], set[User]] = {}
+        self._references = References()
         self._watchers: list[Callable[[list[Change]], None]] = []
 
     # --- reading ---
@@ -156,9 +88,9 @@ class Cmdb:
             rows = self._tables[scope, path] = {}
             table = self.schema.table(path)
             if table is not None and (scope == GLOBAL or not table.ranged):
-                rows.update(_factory(table))
+                rows.update(factory_rows(table))
                 for key, entry in rows.items():
-                    self._index(scope, table, key, entry, add=True)
+                    self._references.add(scope, table, key, entry)
         return rows
 
     def entry(self, scope: str, path: PathWords, key: str = SINGLE) -> Entry | None:
@@ -233,20 +165,19 @@ class Cmdb:
 
     def users(self, scope: str, path: PathWords, key: str) -> set[User]:
         """Who names this entry of this scope."""
-        for (
-            other
-        ) in self.schema.paths():  # what nobody has looked into is in no index yet, and the factory names things
+        # What nobody has looked into is in no index yet, and the factory names things.
+        for other in self.schema.paths():
             if (table := self.schema.table(other)) is not None and table.has_factory:
                 for place in {self.scope_of(table, place) for place in (GLOBAL, *self.vdoms())}:
                     self.rows(place, other)
-        found = self._users.get((path, key), set())
+        found = self._references.of(path, key)
         if scope == GLOBAL or not found:
             return found
         return {user for user in found if user.scope in (scope, GLOBAL)}
 
     def indexed(self, path: PathWords, key: str) -> Iterable[User]:
         """Who names an entry, as far as tables have been looked into."""
-        return self._users.get((path, key), ())
+        return self._references.of(path, key)
 
     def __getitem__(self, path: str) -> TableView:
         """`cmdb["vpn certificate local"]`: entries by key, attributes by name, defaults included."""
@@ -271,29 +202,6 @@ class Cmdb:
         finally:
             self._trusting = before
 
-    # --- scopes ---
-
-    def drops(self, scope: str) -> list[Drop]:
-        """What removes every entry of a scope."""
-        return [Drop(scope, path, key) for place, path in list(self._tables) if place == scope
-                for key in self._tables[place, path]]  # fmt: skip
-
-    def moved_ranges(self, *, to_vdom: bool) -> list[Change]:
-        """The changes that go with a new VDOM mode: ranged entries of the one domain become the root VDOM's, or back.
-
-        Entries that are known to the whole box (`range global`) stay where they are.
-        """
-        source, target = (GLOBAL, ROOT) if to_vdom else (ROOT, GLOBAL)
-        changes: list[Change] = []
-        for path in self.schema.paths():
-            table = self.schema.table(path)
-            if table is None or not table.ranged:
-                continue
-            for key, entry in self.rows(source, path).items():
-                if not to_vdom or entry.values.get("range") != GLOBAL:
-                    changes += [Drop(source, path, key), Put(target, path, key, entry)]
-        return changes
-
     # --- changing ---
 
     def watch(self, watcher: Callable[[list[Change]], None]) -> None:
@@ -305,7 +213,7 @@ class Cmdb:
 
         While changes are saved only when told to, they are applied and not kept.
         """
-        mode = _mode_in(changes)
+        mode = new_save_mode(changes)
         if self.saved is None:
             self.journal.append(changes)
         elif mode == AUTOMATIC:
@@ -343,7 +251,7 @@ class Cmdb:
 
     def stored(self, scope: str, path: PathWords) -> Rows:
         """The rows of a table as they are saved: read them, do not change them."""
-        return self.rows(scope, path) if self.saved is None else self.held(self.saved, (scope, path))
+        return self.rows(scope, path) if self.saved is None else held(self.schema, self.saved, (scope, path))
 
     def _take(self, changes: list[Change], unsafe: bool, mode: str | None) -> None:
         """Apply changes, which are saved or not, and which set `cfg-save` to `mode` if they set it."""
@@ -366,7 +274,7 @@ class Cmdb:
                 continue
             before = rows.get(change.key)
             if table is not None and before is not None:
-                self._index(change.scope, table, change.key, before, add=False)
+                self._references.remove(change.scope, table, change.key, before)
             if isinstance(change, Drop):
                 rows.pop(change.key, None)
                 if change.path == VDOM:
@@ -374,7 +282,7 @@ class Cmdb:
                 continue
             rows[change.key] = change.entry
             if table is not None:
-                self._index(change.scope, table, change.key, change.entry, add=True)
+                self._references.add(change.scope, table, change.key, change.entry)
         self.generation += 1
 
     # --- the whole ---
@@ -384,12 +292,12 @@ class Cmdb:
         for (scope, path), rows in kept.items():
             table = self.schema.table(path)
             if table is not None and table.permanent and scope == GLOBAL:
-                rows = kept[scope, path] = {**_factory(table), **rows}
+                rows = kept[scope, path] = {**factory_rows(table), **rows}
             if table is not None:
                 for key, entry in rows.items():
-                    self._index(scope, table, key, entry, add=True)
+                    self._references.add(scope, table, key, entry)
         self._tables.update(kept)
-        self._switch(self._mode(kept))
+        self._switch(save_mode(kept))
 
     def snapshot(self) -> Snapshot:
         """The whole configuration as a value."""
@@ -402,43 +310,19 @@ class Cmdb:
         copy.generation = self.generation
         copy.before_reading = self.before_reading
         copy._tables = self.snapshot()
-        copy._users = {target: set(users) for target, users in self._users.items()}
+        copy._references = self._references.copy()
         return copy
 
     def replace(self, wanted: Snapshot) -> None:
         """Make the configuration that of a snapshot, and keep it, in one transaction. Raises `StorageFault`."""
-        changes = self.difference(self.snapshot(), wanted)
+        changes = difference(self.schema, self.snapshot(), wanted)
         self.journal.append([*self.unsaved(), *changes])
         self.saved = None
-        self._take(changes, False, self._mode(wanted))
-
-    def difference(self, old: Snapshot, new: Snapshot) -> list[Change]:
-        """The changes that lead from one configuration to another."""
-        changes: list[Change] = []
-        for place in dict.fromkeys((*old, *new)):
-            gone = place[0] != GLOBAL and place[0] not in self.held(new, (GLOBAL, VDOM))
-            changes += _between(place, self.held(old, place), {} if gone else self.held(new, place))
-        # VDOMs go last: their entries are removed before them.
-        return sorted(changes, key=lambda change: isinstance(change, Drop) and change.path == VDOM)
-
-    def held(self, snapshot: Snapshot, place: Place) -> Rows:
-        """The rows of a table in a snapshot: the factory's where it has none."""
-        if place in snapshot:
-            return snapshot[place]
-        table = self.schema.table(place[1])
-        return {} if table is None or (place[0] != GLOBAL and table.ranged) else _factory(table)
-
-    def _mode(self, snapshot: Snapshot) -> str:
-        settings = snapshot.get((GLOBAL, SYSTEM_GLOBAL), {}).get(SINGLE)
-        return AUTOMATIC if settings is None else str(settings.values.get(CFG_SAVE, AUTOMATIC))
-
-    def factory(self, table: Table) -> Rows:
-        """What a table holds on a new box."""
-        return _factory(table)
+        self._take(changes, False, save_mode(wanted))
 
     def unsaved(self) -> list[Change]:
         """The changes that are not saved yet."""
-        return [] if self.saved is None else self.difference(self.saved, self.snapshot())
+        return [] if self.saved is None else difference(self.schema, self.saved, self.snapshot())
 
     def save(self) -> None:
         """Keep what is not saved yet, in one transaction. Raises `StorageFault`."""
@@ -450,7 +334,7 @@ class Cmdb:
         """Go back to what is saved."""
         if self.saved is None:
             return
-        self._take(self.difference(self.snapshot(), self.saved), False, None)
+        self._take(difference(self.schema, self.snapshot(), self.saved), False, None)
 
     def _switch(self, mode: str) -> None:
         """`cfg-save` was set: what is there now is saved, and from now on each change is, or none is."""
@@ -463,74 +347,3 @@ class Cmdb:
         """A VDOM is gone, its entries before it: one of the same name starts from the factory again."""
         for place in [place for place in self._tables if place[0] == vdom]:
             del self._tables[place]
-
-    def _index(self, scope: str, table: Table, key: str, entry: Entry, *, add: bool) -> None:
-        """Keep the reverse index true for one entry."""
-        if not table.references and not table.children:
-            return
-        for attribute, target in targets(table, entry):
-            user = User(scope, table.path, key, attribute)
-            for path in paths_of(table, attribute):
-                users = self._users.setdefault((path, target), set())
-                users.add(user) if add else users.discard(user)
-
-
-def _mode_in(changes: list[Change]) -> str | None:
-    """What a transaction sets `cfg-save` to; None if it does not touch the settings of the box."""
-    mode = None
-    for change in changes:
-        if change.path == SYSTEM_GLOBAL and not isinstance(change, Order):
-            mode = str(change.entry.values.get(CFG_SAVE, AUTOMATIC)) if isinstance(change, Put) else AUTOMATIC
-    return mode
-
-
-def _between(place: Place, old: Rows, new: Rows) -> list[Change]:
-    """The changes that lead from one table's rows to others."""
-    changes: list[Change] = [Drop(*place, key) for key in old if key not in new]
-    changes += [Put(*place, key, entry) for key, entry in new.items()
-                if old.get(key) is not entry and old.get(key) != entry]  # fmt: skip
-    reached = [*(key for key in old if key in new), *(key for key in new if key not in old)]
-    if reached != list(new):
-        changes.append(Order(*place, tuple(new)))
-    return changes
-
-
-def targets(table: Table, entry: Entry, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Every (attribute, target key) of an entry, its child rows included (`child/attribute`)."""
-    for attribute in table.references:
-        value = entry.values.get(attribute.name)
-        for target in value if isinstance(value, tuple) else (value,):
-            if target:
-                yield f"{prefix}{attribute.name}", target
-    for name, child in table.children.items():
-        for row in entry.children.get(name, {}).values():
-            yield from targets(child, row, f"{prefix}{name}/")
-
-
-def paths_of(table: Table, attribute: str) -> tuple[PathWords, ...]:
-    """The tables that an attribute (`child/attribute` for a child row's) may name an entry of."""
-    *children, name = attribute.split("/")
-    for child in children:
-        table = table.children[child]
-    return table.attributes[name].refs
-
-
-def _factory(table: Table) -> Rows:
-    """What a table holds on a new box."""
-    rows: Rows = {}
-    for raw in table.factory:
-        values = {name: _factory_value(table.attributes[name], value) for name, value in raw.items()
-                  if name in table.attributes and name != table.key}  # fmt: skip
-        rows[str(raw[table.key]) if table.is_table else SINGLE] = Entry(values)
-    inner = {name: _factory(child) for name, child in table.children.items() if child.factory}
-    if inner and not table.is_table:
-        rows[SINGLE] = Entry(rows[SINGLE].values if SINGLE in rows else {}, inner)
-    return rows
-
-
-def _factory_value(attribute: Attribute, value: Any) -> Any:
-    if isinstance(value, list):
-        value = tuple(str(item) for item in value)
-    if attribute.type == "option" and attribute.multiple:
-        return tuple(choice.name for choice in attribute.choices if choice.name in value)
-    return value if attribute.type in TYPES else None

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
-from fortish.cmdb.store import GLOBAL, ROOT, Change, Cmdb, Drop, Entry, Order
+from fortish.cmdb.entries import GLOBAL, INTERFACE, ROOT, Change, Drop, Entry, Order
+from fortish.cmdb.store import Cmdb
 
-INTERFACE = ("system", "interface")
 UNSET_PAIR = "0.0.0.0 0.0.0.0"
 ALL = 0xFFFFFFFF
 Watcher = Callable[[list[Change]], None]

@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from fortish import messages
+from fortish.cmdb.entries import GLOBAL, MULTI, ROOT, SINGLE, SYSTEM_GLOBAL, VDOM, Change, Drop, Entry, Put
 from fortish.cmdb.outcome import DONE, Outcome
 from fortish.cmdb.schema import PathWords
-from fortish.cmdb.store import GLOBAL, MULTI, ROOT, SINGLE, SYSTEM_GLOBAL, VDOM, Cmdb, Drop, Entry, Put
+from fortish.cmdb.store import Cmdb
 from fortish.cmdb.working import in_use
 from fortish.messages import Text
 from fortish.parse import complete_word
@@ -93,8 +94,13 @@ def delete(editor: Editor, name: str) -> Outcome:
     users = cmdb.users(GLOBAL, VDOM, name)
     if users:
         raise in_use(len(users))
-    editor.commit([*cmdb.drops(name), Drop(GLOBAL, VDOM, name)])
+    editor.commit([*drops(cmdb, name), Drop(GLOBAL, VDOM, name)])
     return DONE
+
+
+def drops(cmdb: Cmdb, name: str) -> list[Drop]:
+    """What removes every entry of a VDOM."""
+    return [Drop(name, path, key) for (scope, path), rows in cmdb.snapshot().items() if scope == name for key in rows]
 
 
 def leave(editor: Editor, *, one_up: bool) -> Outcome:
@@ -121,7 +127,24 @@ def switched(editor: Editor, frame: Frame) -> Outcome | None:
 
     def switch() -> Outcome:
         put = working.put_change(frame.scope, cmdb.entry(frame.scope, SYSTEM_GLOBAL))
-        editor.commit([put, *cmdb.moved_ranges(to_vdom=wanted == MULTI)])
+        editor.commit([put, *moved_ranges(cmdb, to_vdom=wanted == MULTI)])
         return Outcome((Text.LOGGED_OUT(),), logout=True)
 
     return Outcome(("",), Text.LOGOUT_QUESTION(), switch)
+
+
+def moved_ranges(cmdb: Cmdb, *, to_vdom: bool) -> list[Change]:
+    """The changes that go with a new VDOM mode: ranged entries of the one domain become the root VDOM's, or back.
+
+    Entries that are known to the whole box (`range global`) stay where they are.
+    """
+    source, target = (GLOBAL, ROOT) if to_vdom else (ROOT, GLOBAL)
+    changes: list[Change] = []
+    for path in cmdb.schema.paths():
+        table = cmdb.schema.table(path)
+        if table is None or not table.ranged:
+            continue
+        for key, entry in cmdb.rows(source, path).items():
+            if not to_vdom or entry.values.get("range") != GLOBAL:
+                changes += [Drop(source, path, key), Put(target, path, key, entry)]
+    return changes

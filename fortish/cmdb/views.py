@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fortish.cmdb.entries import SINGLE, Entry
 from fortish.cmdb.schema import Table
-from fortish.cmdb.store import SINGLE, Cmdb, Entry
+from fortish.cmdb.store import Cmdb
 
 
 class EntryView(Mapping[str, Any]):

@@ -11,8 +11,9 @@ from typing import Any
 
 from fortish import messages
 from fortish.cmdb import checks, members
+from fortish.cmdb.entries import Entry, Put, Rows
 from fortish.cmdb.schema import Attribute, PathWords, Table
-from fortish.cmdb.store import Cmdb, Entry, Put, Rows
+from fortish.cmdb.store import Cmdb
 from fortish.cmdb.types import TYPES
 from fortish.errors import CliError
 from fortish.messages import Text

@@ -10,8 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from fortish import messages
+from fortish.cmdb.entries import Change, Drop, Entry, Order, Put, Rows, Snapshot
+from fortish.cmdb.references import paths_of, targets
 from fortish.cmdb.schema import PathWords
-from fortish.cmdb.store import Change, Cmdb, Drop, Entry, Order, Put, Rows, Snapshot, paths_of, targets
+from fortish.cmdb.snapshots import difference, held
+from fortish.cmdb.store import Cmdb
 from fortish.cmdb.working import in_use
 from fortish.commands import DebugSwitch
 from fortish.messages import Text
@@ -62,7 +65,7 @@ class Transaction:
 
     def changes(self) -> list[Change]:
         """What it has changed so far."""
-        return self.branch.difference(self.base, self.branch.snapshot())
+        return difference(self.branch.schema, self.base, self.branch.snapshot())
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ def _onto(transaction: Transaction, cmdb: Cmdb, change: Change) -> Change:
     """One change onto the entry as it now is: only what the transaction touched."""
     if not isinstance(change, Put):
         return change
-    base = cmdb.held(transaction.base, (change.scope, change.path)).get(change.key)
+    base = held(cmdb.schema, transaction.base, (change.scope, change.path)).get(change.key)
     now = cmdb.entry(*change[:3])
     if base is None and now is not None:
         raise messages.failed(-5, Text.DUPLICATE(key=change.key))

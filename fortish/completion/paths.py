@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fortish import get, hooks, messages
 from fortish.cmdb.editor import Frame
+from fortish.cmdb.entries import Rows
 from fortish.cmdb.schema import PathWords, Table, View
-from fortish.cmdb.store import Rows
 from fortish.commands import Words
 from fortish.completion.hooked import hooked
 from fortish.completion.offers import END, Administrator, Next, Offer, Quoted, choose, ended, entries, verbs, words

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fortish.cmdb.store import Change, Drop, Order, Put
+from fortish.cmdb.entries import Change, Drop, Order, Put
+from fortish.cmdb.snapshots import held
 from fortish.cmdb.workspace import Transaction
 from fortish.commands import Arguments, Here
 from fortish.messages import Text
@@ -42,8 +43,8 @@ def _changed(one: Transaction, change: Change) -> str:
         case Drop():
             what, key = "delete", change.key
         case Put():
-            held = one.branch.held(one.base, (change.scope, change.path))
-            what, key = ("edit" if change.key in held else "add"), change.key
+            before = held(one.branch.schema, one.base, (change.scope, change.path))
+            what, key = ("edit" if change.key in before else "add"), change.key
     fields = {"path": ".".join(change.path), "key": f" {key}".rstrip(), "scope": change.scope}
     return Text.TRANSACTION_ITEM(what=what, id=one.id, **fields)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from fortish import jobs, messages
 from fortish.box import LOCAL, UNSET_ADDRESS, Box
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.commands import Arguments, Here
 from fortish.errors import StorageFault
 from fortish.messages import Text

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 from fortish.box import Box
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.est.authorities import EnrollFault, box_time
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext

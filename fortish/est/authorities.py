@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fortish.box import CA, Box
-from fortish.cmdb.store import GLOBAL, Change, Entry, Put
+from fortish.cmdb.entries import GLOBAL, Change, Entry, Put
 from fortish.errors import FortishError
 from fortish.est.context import EstContext
 from fortish.est.trace import EstLine, trace

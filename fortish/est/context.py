@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fortish.box import UNSET_ADDRESS
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.steps import Credential, Trust
 
 PORT = 443  # of an EST server where the URL names none

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.errors import Deferred, PeerFault
 from fortish.est import multipart, wire
 from fortish.est.asked import linking_of

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from fortish.box import LOCAL, Box
-from fortish.cmdb.store import GLOBAL, Entry, Put
+from fortish.cmdb.entries import GLOBAL, Entry, Put
 from fortish.errors import Deferred, LinkLost, PeerFault
 from fortish.est import operations
 from fortish.est.asked import signing

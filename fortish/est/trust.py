@@ -9,7 +9,7 @@ still is: to make it show another certificate, TLS would have to say so ("truste
 from __future__ import annotations
 
 from fortish.box import CA, Box
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.est.context import EstContext
 from fortish.pki import certificates, chains, pem
 from fortish.steps import Link, Trust

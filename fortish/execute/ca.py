@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fortish import messages
 from fortish.box import CA, Box
-from fortish.cmdb.store import Change, Put
+from fortish.cmdb.entries import Change, Put
 from fortish.commands import Arguments, Here
 from fortish.errors import CliError, LinkLost, PeerFault
 from fortish.est import operations

@@ -8,7 +8,7 @@ from typing import Any
 
 from fortish import factory
 from fortish.box import LOCAL, Box
-from fortish.cmdb.store import GLOBAL, Change, Entry, Put
+from fortish.cmdb.entries import GLOBAL, Change, Entry, Put
 from fortish.commands import Arguments, Here
 from fortish.execute.transfer import commit
 from fortish.messages import Text

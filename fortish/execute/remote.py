@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fortish import messages
+from fortish.cmdb.entries import GLOBAL, Entry, Put
 from fortish.cmdb.schema import words
-from fortish.cmdb.store import GLOBAL, Entry, Put
 from fortish.commands import Arguments, Here
 from fortish.execute.requests import kept_in
 from fortish.execute.transfer import commit, demand, fetched, sent

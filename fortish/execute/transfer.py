@@ -7,7 +7,7 @@ from typing import Any
 
 from fortish import messages
 from fortish.box import Box
-from fortish.cmdb.store import Change
+from fortish.cmdb.entries import Change
 from fortish.commands import Arguments
 from fortish.errors import LinkLost, PeerFault, StorageFault
 from fortish.messages import Text

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fortish import messages
+from fortish.cmdb.entries import GLOBAL
 from fortish.cmdb.schema import words
-from fortish.cmdb.store import GLOBAL
 from fortish.commands import Arguments, Here
 from fortish.messages import Text
 from fortish.pki import crl, names, pem, requests, text

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from fortish.box import Box
 from fortish.cmdb.editor import SETTINGS
+from fortish.cmdb.entries import SINGLE, VDOM
 from fortish.cmdb.schema import Level
-from fortish.cmdb.store import SINGLE, VDOM
 from fortish.commands import Arguments, Here
 from fortish.messages import Text
 from fortish.steps import Flow, Say

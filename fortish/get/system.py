@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fortish.box import INTERFACE, Box
-from fortish.cmdb.store import GLOBAL, SINGLE, Cmdb, Entry
+from fortish.cmdb.entries import GLOBAL, SINGLE, Entry
+from fortish.cmdb.store import Cmdb
 from fortish.commands import Arguments, Here
 from fortish.get.status import CPUS, RAM
 from fortish.messages import Text

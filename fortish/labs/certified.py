@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.errors import UsageError
 from fortish.labs.finding import Finding, listed, number
 from fortish.responder.reading import Reader, one_of, plain, strings

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.errors import CliError, FortishError, UsageError
 from fortish.labs import certified, configured
 from fortish.labs.finding import AMOUNT, Finding, amount, enough, listed, number, pattern

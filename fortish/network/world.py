@@ -12,7 +12,7 @@ from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING, Literal
 
 from fortish.box import INTERFACE
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.errors import LinkLost
 from fortish.messages import Text
 from fortish.network.real import NoNetwork, RealNetwork

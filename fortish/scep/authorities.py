@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fortish.box import CA, Box
-from fortish.cmdb.store import Change, Entry, Put
+from fortish.cmdb.entries import Change, Entry, Put
 from fortish.est.authorities import EnrollFault, box_time, new_authority, next_name
 from fortish.pki import chains, pem
 from fortish.pki.certificates import extension

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fortish.box import LOCAL, UNSET_ADDRESS, Box
+from fortish.cmdb.entries import GLOBAL, Entry, Put
 from fortish.cmdb.secrets import seal
-from fortish.cmdb.store import GLOBAL, Entry, Put
 from fortish.errors import LinkLost, PeerFault, StorageFault
 from fortish.est.authorities import EnrollFault, box_time
 from fortish.est.enroll import Waiting

@@ -34,7 +34,7 @@ from made import once
 import fortish
 from fortish.box import LOCAL, Box
 from fortish.clock import VirtualClock
-from fortish.cmdb.store import GLOBAL, Change, Drop, Entry, Put
+from fortish.cmdb.entries import GLOBAL, Change, Drop, Entry, Put
 from fortish.errors import CliError, StorageFault
 from fortish.execute import certificate, crl, requests
 from fortish.session import Session

@@ -15,7 +15,7 @@ from fortish import jobs
 from fortish.boot import Options, boot
 from fortish.box import LOCAL, Box
 from fortish.clock import HostClock, VirtualClock
-from fortish.cmdb.store import GLOBAL, Entry, Put
+from fortish.cmdb.entries import GLOBAL, Entry, Put
 from fortish.drive import Runtime
 from fortish.jobs import DAY
 

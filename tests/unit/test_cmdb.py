@@ -10,9 +10,11 @@ import pytest
 from fortish.box import Box
 from fortish.clock import VirtualClock
 from fortish.cmdb.editor import Editor
+from fortish.cmdb.entries import GLOBAL, Change, Drop, Entry, Order, Put
+from fortish.cmdb.references import User
 from fortish.cmdb.schema import Schema
 from fortish.cmdb.secrets import Secret, seal, unseal
-from fortish.cmdb.store import GLOBAL, Change, Cmdb, Drop, Entry, Order, Put, User
+from fortish.cmdb.store import Cmdb
 from fortish.errors import CliError, StorageFault
 from fortish.parse import parse
 from fortish.pki import keys, pem

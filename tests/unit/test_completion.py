@@ -72,7 +72,7 @@ def test_a_mandatory_attribute_is_starred_but_completed_without_the_star(session
 
 
 def saved_box() -> Box:
-    from fortish.cmdb.store import GLOBAL, Entry, Put
+    from fortish.cmdb.entries import GLOBAL, Entry, Put
 
     box = Box.new(HostClock())
     path = ("vpn", "certificate", "local")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fortish.box import Box
 from fortish.clock import VirtualClock
 from fortish.cmdb.editor import Editor, Outcome
-from fortish.cmdb.store import GLOBAL, Change, Drop, Entry, Put
+from fortish.cmdb.entries import GLOBAL, Change, Drop, Entry, Put
 from fortish.errors import CliError, StorageFault
 from fortish.parse import parse
 

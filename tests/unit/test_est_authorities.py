@@ -15,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 import fortish
 from fortish.box import CA
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.errors import LinkLost
 from fortish.network import tls
 from fortish.pki import chains, keys, pem

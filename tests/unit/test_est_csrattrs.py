@@ -10,7 +10,7 @@ from cryptography import x509
 
 import fortish
 from fortish.box import LOCAL
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.est import wire
 from fortish.pki import der, template
 from fortish.responder.faults import Fault

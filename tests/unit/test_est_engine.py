@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import fortish
 from fortish.box import LOCAL
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.est import wire
 from fortish.est.digest import Digest, challenge
 from fortish.responder.faults import Fault

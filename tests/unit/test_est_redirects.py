@@ -12,7 +12,7 @@ from cryptography import x509
 
 import fortish
 from fortish.box import LOCAL
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.est import wire
 from fortish.responder.faults import Fault
 from fortish.responder.policy import Policy

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import fortish
 from fortish.box import LOCAL
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.est import wire
 from fortish.pki import der, keys, pem, requests
 from fortish.responder.faults import FAULTS, Fault

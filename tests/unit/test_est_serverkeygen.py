@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import fortish
 from fortish.box import LOCAL
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.errors import PeerFault
 from fortish.est import multipart, wire
 from fortish.pki import keys

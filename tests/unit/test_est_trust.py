@@ -17,7 +17,7 @@ from cryptography import x509
 
 import fortish
 from fortish.box import CA
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.network import tls
 from fortish.pki import pem, pkcs7
 from fortish.responder.authority import Authority

@@ -11,7 +11,7 @@ import pytest
 
 import fortish
 from fortish.box import CA, LOCAL
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.responder.faults import FAULTS, Fault
 from fortish.responder.policy import Policy
 

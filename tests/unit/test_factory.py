@@ -14,7 +14,7 @@ from fortish.boot import Options, boot
 from fortish.box import LOCAL, Box
 from fortish.clock import VirtualClock
 from fortish.cmdb import restore
-from fortish.cmdb.store import GLOBAL, Change, Drop, Entry, Order, Put
+from fortish.cmdb.entries import GLOBAL, Change, Drop, Entry, Order, Put
 from fortish.errors import StorageFault
 from fortish.pki import keys, pem, selfsigned
 from fortish.session import Session

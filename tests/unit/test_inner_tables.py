@@ -8,7 +8,7 @@ from fortish.boot import restoring
 from fortish.box import Box
 from fortish.clock import VirtualClock
 from fortish.cmdb.editor import Editor
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.completion import candidates
 from fortish.errors import CliError
 from fortish.parse import parse

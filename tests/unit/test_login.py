@@ -16,8 +16,8 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from fortish.access import ADMIN
 from fortish.box import SYSTEM_GLOBAL, Box
 from fortish.clock import HostClock, VirtualClock
+from fortish.cmdb.entries import GLOBAL, SINGLE, Change, Entry, Put
 from fortish.cmdb.secrets import Secret, seal
-from fortish.cmdb.store import GLOBAL, SINGLE, Change, Entry, Put
 from fortish.console import CTRL_C
 from fortish.drive import Runtime
 from fortish.errors import Interrupted, StorageFault

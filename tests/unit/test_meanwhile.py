@@ -12,7 +12,7 @@ import pytest
 
 import fortish
 from fortish.box import CA, LOCAL, Box
-from fortish.cmdb.store import GLOBAL, Entry, Put
+from fortish.cmdb.entries import GLOBAL, Entry, Put
 from fortish.debug import ConsoleDebug
 from fortish.est.context import EstContext
 from fortish.responder.faults import Fault

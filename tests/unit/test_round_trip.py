@@ -13,8 +13,8 @@ from made import once
 from fortish.box import FIRMWARES, Box
 from fortish.clock import VirtualClock
 from fortish.cmdb.editor import CONFIGURES, Editor
+from fortish.cmdb.entries import Drop, Entry
 from fortish.cmdb.schema import Attribute, PathWords, Schema, Table
-from fortish.cmdb.store import Drop, Entry
 from fortish.errors import CliError
 from fortish.parse import parse, parse_script, quote
 from fortish.session import Session

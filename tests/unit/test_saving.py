@@ -14,8 +14,10 @@ from fortish.boot import Options, boot
 from fortish.box import Box
 from fortish.clock import VirtualClock
 from fortish.cmdb import restore
+from fortish.cmdb.entries import GLOBAL, VDOM, Change, Drop, Entry, Order, Put
 from fortish.cmdb.schema import Schema
-from fortish.cmdb.store import GLOBAL, VDOM, Change, Cmdb, Drop, Entry, Order, Put
+from fortish.cmdb.snapshots import difference
+from fortish.cmdb.store import Cmdb
 from fortish.errors import StorageFault
 from fortish.main import main
 
@@ -92,9 +94,9 @@ def test_a_replace_that_cannot_be_kept_changes_nothing() -> None:
 
 def test_a_difference_says_no_more_than_it_must() -> None:
     one, two = filled({"a": "x", "b": "y"}, [], False), filled({"a": "x", "b": "z"}, [], False)
-    assert one.difference(one.snapshot(), two.snapshot()) == [alias("b", "z")]
+    assert difference(one.schema, one.snapshot(), two.snapshot()) == [alias("b", "z")]
     turned = filled({"b": "y", "a": "x"}, [], False)
-    assert one.difference(one.snapshot(), turned.snapshot()) == [Order(GLOBAL, ALIAS, ("b", "a"))]
+    assert difference(one.schema, one.snapshot(), turned.snapshot()) == [Order(GLOBAL, ALIAS, ("b", "a"))]
 
 
 # --- cfg-save ---

@@ -436,7 +436,7 @@ def test_a_fault_that_is_unknown_is_refused() -> None:
 def box_with(state: Responder) -> Box:
     box = Box.new(VirtualClock(NOW.timestamp()))
     from fortish.box import CA
-    from fortish.cmdb.store import GLOBAL, Entry, Put
+    from fortish.cmdb.entries import GLOBAL, Entry, Put
     from fortish.pki import pem
 
     box.cmdb.commit([Put(GLOBAL, CA, "G_CA_Cert_1", Entry({"ca": pem.pem(state.authority.certificate)}))])
@@ -553,7 +553,7 @@ def test_a_request_is_given_up_after_a_week() -> None:
 
 def test_a_name_that_was_taken_while_the_ca_decided_is_not_overwritten() -> None:
     from fortish.box import LOCAL
-    from fortish.cmdb.store import GLOBAL, Entry, Put
+    from fortish.cmdb.entries import GLOBAL, Entry, Put
 
     box = box_with(server())
     box.cmdb.commit([Put(GLOBAL, LOCAL, "web", Entry({"comments": "mine"}))])
@@ -597,7 +597,7 @@ def test_a_ca_certificate_that_is_named_must_be_shown() -> None:
 @pytest.mark.parametrize("retained", [True, False])
 def test_a_renewal_keeps_the_key_if_it_shall(retained: bool) -> None:
     from fortish.box import LOCAL
-    from fortish.cmdb.store import GLOBAL, Entry, Put
+    from fortish.cmdb.entries import GLOBAL, Entry, Put
     from fortish.scep.enroll import scep_renew
 
     box = box_with(server())

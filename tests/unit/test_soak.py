@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from fortish.box import LOCAL
 from fortish.clock import VirtualClock
-from fortish.cmdb.store import GLOBAL, Entry, Put
+from fortish.cmdb.entries import GLOBAL, Entry, Put
 from fortish.pki import names
 from fortish.pki.pem import pem
 from fortish.responder.authority import Authority

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 import fortish
 from fortish.boot import Options, boot
 from fortish.box import LOCAL, Box, Event, Pending, Revision, Watch
+from fortish.cmdb import vdoms
 from fortish.cmdb.encoded import decode, encode
+from fortish.cmdb.entries import GLOBAL, Change, Drop, Entry, Order, Put
 from fortish.cmdb.secrets import Secret, seal
-from fortish.cmdb.store import GLOBAL, Change, Drop, Entry, Order, Put
 from fortish.cmdb.unknown import Kept
 from fortish.drive import Runtime
 from fortish.errors import StorageFault, UsageError
@@ -225,7 +226,7 @@ def test_a_vdom_that_was_deleted_and_made_again_starts_from_the_factory(path: Pa
     with running(path) as box:
         box.cmdb.commit([Put(GLOBAL, ("system", "vdom"), "x", Entry({"vfid": 1}))])
         box.cmdb.commit([Put("x", settings_, "", Entry({"comments": "old"}))])
-        box.cmdb.commit([*box.cmdb.drops("x"), Drop(GLOBAL, ("system", "vdom"), "x")])
+        box.cmdb.commit([*vdoms.drops(box.cmdb, "x"), Drop(GLOBAL, ("system", "vdom"), "x")])
         box.cmdb.commit([Put(GLOBAL, ("system", "vdom"), "x", Entry({"vfid": 1}))])
         before = dict(box.cmdb.rows("x", settings_))
     with running(path) as box:

@@ -14,9 +14,9 @@ from fortish.box import FIRMWARES, Box
 from fortish.clock import VirtualClock
 from fortish.cmdb import schema as schemas
 from fortish.cmdb.editor import Editor
+from fortish.cmdb.entries import ROOT, Entry
 from fortish.cmdb.render import show_table
 from fortish.cmdb.schema import Attribute, Table
-from fortish.cmdb.store import ROOT, Entry
 from fortish.errors import CliError
 from fortish.parse import parse, parse_script
 from fortish.session import Session

@@ -9,7 +9,7 @@ import pytest
 
 import fortish
 from fortish.box import LOCAL
-from fortish.cmdb.store import GLOBAL
+from fortish.cmdb.entries import GLOBAL
 from fortish.responder.faults import Fault
 
 LDAP = "config user ldap\nedit corp\nset server 192.0.2.5\nset cnid uid\nset dn dc=corp\nend"

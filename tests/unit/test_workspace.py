@@ -9,7 +9,7 @@ import pytest
 
 import fortish
 from fortish.boot import Options, boot
-from fortish.cmdb.store import GLOBAL, SINGLE, Entry, Put
+from fortish.cmdb.entries import GLOBAL, SINGLE, Entry, Put
 from fortish.replay import Player, typed_lines
 from fortish.session import Session
 

@@ -10,7 +10,7 @@ from fortish import zones
 from fortish.box import FIRMWARES, SYSTEM_GLOBAL, Box
 from fortish.clock import VirtualClock
 from fortish.cmdb.editor import Editor
-from fortish.cmdb.store import GLOBAL, SINGLE
+from fortish.cmdb.entries import GLOBAL, SINGLE
 from fortish.errors import CliError
 from fortish.parse import parse
 from fortish.session import Session
