@@ -30,6 +30,7 @@ $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --disable-pip-version-check --group dev --editable '.[all]'
+	$(BIN)/python -m compileall -q fortish  # where PYTHONDONTWRITEBYTECODE is set, each start would compile all of it anew
 	touch $(READY)
 
 clean:
