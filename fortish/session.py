@@ -7,7 +7,7 @@ world leaves as steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -31,6 +31,7 @@ from fortish.errors import CliError, FortishError
 from fortish.messages import Text
 from fortish.parse import BLANK, LineJoiner, complete_word, parse
 from fortish.steps import Ask, Flow, Say
+from fortish.values import dataclass
 
 CONTINUED = "> "
 ALIAS = ("system", "alias")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fortish import commands as c
@@ -40,6 +39,7 @@ from fortish.cmdb.working import ChildRows, Working, check_key, find_attribute, 
 from fortish.errors import CliError, StorageFault
 from fortish.messages import Text
 from fortish.parse import complete_word
+from fortish.values import dataclass
 
 # Which verbs are legal where. The order is that of `?`.
 # fmt: off

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from fortish import commands as c
 from fortish.parse import quote
+from fortish.values import dataclass
 
 _BARE = re.compile(r"[A-Za-z0-9_./:*-]+")
 INDENT = "    "

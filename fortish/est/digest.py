@@ -10,7 +10,9 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from fortish.values import dataclass
 
 # From the weakest to the strongest; a `-sess` form follows its own.
 # fmt: off

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from fortish.pki.faults import KeyUnreadable
+from fortish.values import dataclass
 
 PrivateKey: TypeAlias = (
     rsa.RSAPrivateKey

@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
@@ -18,6 +17,7 @@ from fortish.responder.body import Requested
 from fortish.responder.digest import digest_user
 from fortish.responder.message import Asked, Refused, Visitor
 from fortish.responder.state import Responder
+from fortish.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from fortish.responder.message import REALM, Asked, Refused
+from fortish.values import dataclass
 
 NONCE_LIFE: Final = 300  # seconds
 _MOST_NONCES = 10_000  # used ones that are remembered
