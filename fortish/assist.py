@@ -26,7 +26,7 @@ from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
 from fortish import completion
-from fortish.cmdb.editor import Frame
+from fortish.cmdb.frame import Frame
 from fortish.console import width
 from fortish.messages import Text
 from fortish.parse import BLANK, complete_word, open_quote, spans, unquote

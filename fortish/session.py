@@ -16,20 +16,20 @@ from fortish import commands as c
 from fortish import diagnose, execute, factory, get, grep, hooks, messages
 from fortish.access import FACTORY, Access, access, confined_to
 from fortish.box import Box
-from fortish.cmdb import render, vdoms
-from fortish.cmdb.editor import CONFIGURES, READS, Editor, resolve_path
+from fortish.cmdb import paths, render, vdoms
+from fortish.cmdb.editor import CONFIGURES, Editor
 from fortish.cmdb.entries import GLOBAL, ROOT, Change, Rows
+from fortish.cmdb.legal import READS
 from fortish.cmdb.schema import Table, View
 from fortish.cmdb.store import Cmdb
 from fortish.cmdb.unknown import words as as_text
 from fortish.cmdb.vdoms import PLACES
-from fortish.cmdb.working import check_key
 from fortish.cmdb.workspace import Guard, Transaction
 from fortish.debug import CLI, ConsoleDebug
 from fortish.diagnose import commits
 from fortish.errors import CliError, FortishError
 from fortish.messages import Text
-from fortish.parse import BLANK, LineJoiner, complete_word, parse
+from fortish.parse import BLANK, LineJoiner, parse
 from fortish.steps import Ask, Flow, Say
 from fortish.values import dataclass
 
@@ -336,14 +336,14 @@ class Session:
             yield from _say(chain(listed, [""]))
             return
         try:
-            table, rows, key = self._place(words)
+            table, rows, key = paths.named(self.editor, words)
         except CliError as error:
             if hook is not None or error.word not in words[: len(begun)]:
                 raise
             raise messages.parse_error(rest[0]) if rest else messages.incomplete() from None
         if key is not None:
             yield from self._read(table, (key,))
-            table, rows, key = self._place(words)
+            table, rows, key = paths.named(self.editor, words)
         # `get` ends its listing with an empty line of its own.
         lines = render.get_table(self.cmdb, table, rows) if key is None else self._got(table, rows, key)
         yield from _say(chain(lines, [""]))
@@ -357,7 +357,7 @@ class Session:
         if self.editor.view.table(path) is None:
             return any(self.cmdb.schema.table(stored) is not None for stored in (path, ("vpn", *path)))
         typed = words[len(path)]
-        return typed != last and typed in self._absolute(words[: len(path)])[1]
+        return typed != last and typed in paths.named_from_root(self.editor, words[: len(path)])[1]
 
     def _got(self, table: Table, rows: Rows, key: str) -> Iterator[str]:
         return render.get_entry(self.cmdb, table, key, rows[key])
@@ -367,9 +367,9 @@ class Session:
             yield from self.box.ready(factory.STORED if self.editor.place_kind in WITH_CERTIFICATES else ())
             yield from _say(self._whole(full))
             return
-        table, rows, key = self._place(words)
+        table, rows, key = paths.named(self.editor, words)
         yield from self._read(table, render.stored(table, rows) if key is None else (key,))
-        table, rows, key = self._place(words)
+        table, rows, key = paths.named(self.editor, words)
         shown = render.stored(table, rows) if key is None else {key: rows[key]}
         yield from _say(render.show_table(self.cmdb, table, shown, full))
 
@@ -448,48 +448,11 @@ class Session:
                 assert table is not None
                 yield from render.tree_table(table)
             return
-        yield from render.tree_table(self._place(words)[0])
-
-    def _place(self, words: c.Words) -> tuple[Table, Rows, str | None]:
-        """The table that the words name, its rows as seen from here, and the key if one is named or open."""
-        frame = self.editor.frame
-        if frame is None:
-            return self._absolute(words)
-        if frame.kind == "table":
-            rows = self.editor.rows(frame)
-            return (frame.table, dict(rows), _known(frame.table, rows, words)) if words else (frame.table, rows, None)
-        assert frame.working is not None
-        if not words:
-            return frame.table, {frame.working.key: frame.working.entry()}, frame.working.key
-        found = complete_word(words[0], frame.table.children)
-        if len(found) != 1:
-            return self._absolute(words)
-        child = frame.table.children[found[0]]
-        rows = frame.working.child(found[0]).rows
-        return child, dict(rows), _known(child, rows, words[1:]) if len(words) > 1 else None
-
-    def _absolute(self, words: c.Words) -> tuple[Table, Rows, str | None]:
-        table, rest = resolve_path(self.editor.view, words)
-        cmdb = self.cmdb
-        scope = cmdb.scope_of(table, self.editor.scope)
-        rows = dict(cmdb.rows(scope, table.path))
-        if table.ranged and rest and scope != GLOBAL:  # in a VDOM the certificates of the whole box are known too
-            rows = {**cmdb.rows(GLOBAL, table.path), **rows}
-        return table, rows, _known(table, rows, rest) if rest else None
+        yield from render.tree_table(paths.named(self.editor, words)[0])
 
 
 def _cut(name: str) -> str:
     return name if len(name) <= NAME_WIDTH else f"{name[:16]}~{name[-3:]}"
-
-
-def _known(table: Table, rows: Rows, words: c.Words) -> str:
-    """The key that is named, if the table has it. Raises `CliError`."""
-    if len(words) > 1 or not table.is_table:
-        raise messages.parse_error(words[-1])
-    key = check_key(table, words[0])
-    if key not in rows:
-        raise messages.failed(-3, Text.NOT_IN_TABLE())
-    return key
 
 
 def backup_header(box: Box, administrator: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ GLOBAL = "global"
 ROOT = "root"  # the VDOM that every box has
 MULTI = "multi-vdom"
 SYSTEM_GLOBAL, VDOM, INTERFACE = words("system global"), words("system vdom"), words("system interface")
+SETTINGS = words("system settings")
 SINGLE = ""  # the key under which a singleton's values stand
 UNKNOWN, BLOCK = ("#unknown",), "block"  # where blocks of unknown tables are kept as text, by their first line
 # What a factory certificate gets when it is first read.

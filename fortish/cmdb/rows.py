@@ -14,17 +14,12 @@ from fortish.cmdb.working import check_key, cloned, in_use, next_number
 from fortish.messages import Text
 
 if TYPE_CHECKING:
-    from fortish.cmdb.editor import Editor, Frame
-
-
-def _top(editor: Editor) -> Frame:
-    frame = editor.frame
-    assert frame is not None
-    return frame
+    from fortish.cmdb.editor import Editor
+    from fortish.cmdb.frame import Frame
 
 
 def _existing(editor: Editor, typed: str) -> tuple[Frame, str, Rows]:
-    frame = _top(editor)
+    frame = editor.top
     key = check_key(frame.table, typed)
     rows = editor.rows(frame)
     if key not in rows:
@@ -96,7 +91,7 @@ def delete(editor: Editor, command: c.Delete) -> Outcome:
 
 def purge(editor: Editor, command: c.Purge) -> Outcome:
     """Remove all entries that can be removed, after a question."""
-    frame = _top(editor)
+    frame = editor.top
 
     def remove() -> None:
         keys = [key for key in editor.rows(frame) if _fixed(editor, frame, key) is None]

@@ -15,7 +15,8 @@ from fortish.messages import Text
 from fortish.parse import complete_word
 
 if TYPE_CHECKING:
-    from fortish.cmdb.editor import Editor, Frame
+    from fortish.cmdb.editor import Editor
+    from fortish.cmdb.frame import Frame
 
 PLACES = (GLOBAL, "vdom")  # what `config` may name at the root of a box with VDOMs
 SHORT_NAME, LONG_NAME = 11, 31  # longest name of a VDOM, in characters; the second with long-vdom-name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fortish import get, hooks, messages
-from fortish.cmdb.editor import Frame
 from fortish.cmdb.entries import Rows
+from fortish.cmdb.frame import Frame
 from fortish.cmdb.schema import PathWords, Table, View
 from fortish.commands import Words
 from fortish.completion.hooked import hooked

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from fortish import messages
 from fortish.cmdb import vdoms
-from fortish.cmdb.editor import READS
 from fortish.cmdb.entries import GLOBAL
+from fortish.cmdb.legal import READS
 from fortish.commands import Words
 from fortish.completion import edits, hooked, paths
 from fortish.completion.line import is_pipe

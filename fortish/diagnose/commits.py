@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fortish import commands as c
 from fortish.box import Box
 from fortish.cmdb import render
-from fortish.cmdb.editor import Frame
+from fortish.cmdb.frame import Frame
 from fortish.cmdb.types import TYPES
 from fortish.cmdb.working import Working
 from fortish.debug import CLI

@@ -8,8 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from fortish.box import Box
-from fortish.cmdb.editor import SETTINGS
-from fortish.cmdb.entries import SINGLE, VDOM
+from fortish.cmdb.entries import SETTINGS, SINGLE, VDOM
 from fortish.cmdb.schema import Level
 from fortish.commands import Arguments, Here
 from fortish.messages import Text

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from fortish.box import Box
 from fortish.clock import VirtualClock
-from fortish.cmdb.editor import Editor, Outcome
+from fortish.cmdb.editor import Editor
 from fortish.cmdb.entries import GLOBAL, Change, Drop, Entry, Put
+from fortish.cmdb.outcome import Outcome
 from fortish.errors import CliError, StorageFault
 from fortish.parse import parse
 
@@ -122,9 +123,9 @@ def test_a_path_is_taken_by_unique_starts_and_refused_otherwise(editor: Editor) 
 
 def test_what_is_set_is_not_seen_outside_until_next(editor: Editor, box: Box) -> None:
     run(editor, "config system interface", "edit port1", "set alias new")
-    assert alias(box) == "" and editor.unsaved
+    assert alias(box) == "" and editor.working.changed
     run(editor, "next")
-    assert alias(box) == "new" and not editor.unsaved
+    assert alias(box) == "new"
 
 
 def test_abort_drops_what_was_not_saved_and_keeps_what_next_saved(editor: Editor, box: Box) -> None:

@@ -1,0 +1,22 @@
+"""One level of where an administrator stands; the levels make a stack."""
+
+from __future__ import annotations
+
+from fortish.cmdb.schema import Table
+from fortish.cmdb.working import ChildRows, Working
+from fortish.values import dataclass
+
+
+@dataclass(slots=True)
+class Frame:
+    """One level of where the administrator stands.
+
+    `kind` is table, entry or singleton; `child` holds the rows of a child table, `working` the copy of an entry.
+    """
+
+    kind: str
+    table: Table
+    scope: str
+    name: str
+    child: ChildRows | None = None
+    working: Working | None = None
