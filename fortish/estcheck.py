@@ -9,6 +9,7 @@ from xml.sax.saxutils import quoteattr
 from fortish.boot import Options, boot
 from fortish.drive import drive
 from fortish.errors import UsageError
+from fortish.est.auth import http_fault
 from fortish.est.conformance import walk
 from fortish.est.context import TIMEOUT, EstContext, split_url
 from fortish.est.verdicts import Result, Verdict
@@ -32,6 +33,8 @@ async def check(
         host, port = split_url(url)
     except ValueError:
         raise UsageError(f"{url}: not https://host[:port]") from None
+    if credentials is not None and (wrong := http_fault(*credentials)):
+        raise UsageError(wrong())
     anchors = _anchors(trust)
     runtime = boot(Options(network=network))
     context = EstContext("est-check", url.rstrip("/"), host, port, ca_identifier=label or None, timeout=timeout)

@@ -207,6 +207,8 @@ class Text(Enum):
     BAD_SAN               = O, "Bad subject alternative name: {reason}"
     NO_CA                 = I, "CA certificate '{name}' does not exist."
     NO_CLIENT_CERT        = I, "Local certificate '{name}' does not exist."
+    HTTP_PASSWORD         = O, "A password for HTTP authentication cannot hold line ends or control characters"
+    HTTP_USER             = O, "A user for HTTP authentication cannot hold a colon, line ends or control characters"
     SRP_EXTRA             = O, 'TLS-SRP needs an extra that is not installed: pip install "fortish[srp]"'
     SRP_HALF              = O, "TLS-SRP needs both a user name and a password"
     SRP_OR_CERT           = O, "TLS-SRP shows no certificate: give a TLS-SRP user or a client certificate, not both"

@@ -37,7 +37,7 @@ from fortish.est.authorities import take_authorities
 from fortish.est.choice import choose
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext
-from fortish.est.digest import challenge
+from fortish.est.digest import challenge, texts
 from fortish.est.wanted import wanted_of
 from fortish.network import doorway
 from fortish.pki import chains, crl, csrattrs, names, pkcs7, requests, text
@@ -323,13 +323,16 @@ def _headers(data: bytes) -> Iterator[str]:
     yield from wire.header_lines(response)
     yield str(wire.retry_after(response, 0.0))
     yield f"{wire.redirected('https://a.example/x', response.headers.get('location', ''))!r}"
-    digest = challenge(response.headers.get_list("www-authenticate"))
+    digest, offered = challenge(texts(response, b"www-authenticate"))
+    yield wire.printable(offered)
     if digest is not None:
         digest.answer("GET", "/", 'us"er', "pass")
+        digest.go_on(response)
 
 
 def _challenges(data: bytes) -> Iterator[str]:
-    digest = challenge([data.decode("latin-1"), data.decode("utf-8", "replace")])
+    digest, offered = challenge([data.decode("latin-1"), data.decode("utf-8", "surrogateescape")])
+    yield wire.printable(offered)
     if digest is not None:
         yield "" if digest.answer("GET", "/", "user", "pass").startswith("Digest ") else "\0"
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent / "fortish"
 
 ROWS = (
     ("values", "errors", "steps", "commands", "messages", "grammar"),  # vocabulary
-    ("parse", "grep", "pki", "debug", "zones", "cmdb"),  # text and data
+    ("parse", "grep", "httpauth", "pki", "debug", "zones", "cmdb"),  # text and data
     (
         "access",
         "responder",

@@ -24,6 +24,7 @@ XSS = frozenset("<>()#'\"")
 HOST_NAME = re.compile(r"[A-Za-z0-9_-]+")
 # Free text may hold these; names may not. The box's own list of exceptions is not published.
 FREE_TEXT = frozenset({"comments", "comment", "description", "buffer", "alias", "command"})
+HTTP_USERS = frozenset({"est-http-username", "http-username", "proxy-username"})
 
 
 class Looks(Protocol):
@@ -59,7 +60,16 @@ def read_string(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> A
             raise refuse(attribute, word, -257)
         if attribute.name not in FREE_TEXT and attribute.type == "string" and not XSS.isdisjoint(word):
             raise messages.value_error(word, -173, Text.XSS())
+        if attribute.name in HTTP_USERS:
+            _check_http_user(word)
     return _unique(words) if attribute.multiple else words[0]
+
+
+def _check_http_user(word: str) -> None:
+    from fortish.httpauth import can_be_user
+
+    if not can_be_user(word):
+        raise messages.value_error(word, -651, f"{Text.HTTP_USER()}.")
 
 
 def too_long(word: str, limit: int) -> CliError:

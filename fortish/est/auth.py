@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+from fortish import httpauth
 from fortish.box import Box
 from fortish.cmdb.entries import GLOBAL
 from fortish.est.authorities import EnrollFault, box_time
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext
 from fortish.est.trace import EstLine, trace
+from fortish.messages import Text
 from fortish.pki import chains, pem, text
 from fortish.pki.faults import PkiFault
 from fortish.steps import Credential, Step
@@ -53,10 +55,19 @@ def set_auth(box: Box, context: EstContext, *, http: bool) -> Generator[Step, An
         yield from _set_identity(box, context, context.client_cert)
     credentials = None
     if http and (context.http_username or context.http_password):
+        credentials = context.http_username or "", context.http_password or ""
+        if wrong := http_fault(*credentials):
+            raise EnrollFault(wrong())
         yield trace(EstLine.USERNAME)
         yield trace(EstLine.PASSWORD)
-        credentials = context.http_username or "", context.http_password or ""
     return Connection(context, credentials, box.clock.now)
+
+
+def http_fault(user: str, password: str) -> Text | None:
+    """Why this cannot be sent as HTTP Basic or Digest; None where it can be (RFC 7617 section 2)."""
+    if not httpauth.can_be_user(user):
+        return Text.HTTP_USER
+    return None if httpauth.can_be_password(password) else Text.HTTP_PASSWORD
 
 
 def _set_identity(box: Box, context: EstContext, name: str) -> Ended:

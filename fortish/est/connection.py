@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
+from fortish import httpauth
 from fortish.errors import LinkLost, PeerFault
 from fortish.est import wire
 from fortish.est.context import EstContext
-from fortish.est.digest import Digest, challenge
+from fortish.est.digest import Digest, challenge, texts
 from fortish.est.trace import EstLine, late, trace
 from fortish.est.trust import is_unknown
 from fortish.messages import Text
@@ -128,9 +129,15 @@ class Connection:
     def _authenticated(self, method: str, line: EstLine, url: str, body: Body | None) -> Asked:
         """One request; once more where the server asks for HTTP Digest."""
         response = yield from self._traced(method, line, url, body)
-        if response.status_code != 401 or self.credentials is None or self._is_elsewhere(url):
+        if self.credentials is None or self._is_elsewhere(url):
             return response
-        asked = challenge(response.headers.get_list("www-authenticate"))
+        if response.status_code != 401:
+            if self._digest is not None:
+                self._digest.go_on(response)
+            return response
+        asked, offered = challenge(texts(response, b"www-authenticate"))
+        if asked is None and offered:
+            yield trace(EstLine.UNANSWERED, offered=wire.printable(offered, wire.TEXT_LIMIT))
         if asked is None or (self._digest is not None and not asked.stale):
             return response
         self._digest = asked
@@ -188,7 +195,7 @@ class Connection:
             return ""
         if self._digest is not None:
             return self._digest.answer(method, wire.target(url), *self.credentials)
-        return wire.basic(*self.credentials)
+        return httpauth.basic(*self.credentials)
 
     def _dial(self, place: tuple[str, int]) -> Generator[Step, object, Link]:
         """Connect to a host and port. A client certificate is shown wherever it is asked for: it is no secret."""

@@ -1,37 +1,29 @@
-"""HTTP Digest (RFC 7616), the client's side: read a challenge, answer it. MD5 and SHA-256, `auth` only.
+"""HTTP Digest (RFC 7616), the client's side: choose a challenge, answer it. MD5 and SHA-256, `auth` only.
 
-It is asked for only on a link whose server is authorised already (RFC 7030 section 3.2.3). `auth-int`, which would
-cover the body, is not spoken by any EST server seen.
+It is asked for only on a link whose server is authorised already (RFC 7030 section 3.2.3). So `rspauth`, by which a
+server proves that it knows the password, is not looked at; `auth-int`, which covers the body as TLS does, not spoken.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import field
+from typing import TYPE_CHECKING
 
+from fortish import httpauth
+from fortish.httpauth import Covered, quoted
 from fortish.values import dataclass
 
-# From the weakest to the strongest; a `-sess` form follows its own.
-# fmt: off
-ALGORITHMS: dict[str, Callable[[bytes], str]] = {
-    "MD5":          lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
-    "MD5-SESS":     lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
-    "SHA-256":      lambda data: hashlib.sha256(data).hexdigest(),
-    "SHA-256-SESS": lambda data: hashlib.sha256(data).hexdigest(),
-}
-# fmt: on
-# What has matched is not given back, and a name is looked for at its start only: else a long header takes its square.
-_SCHEME = re.compile(r"(?:^|,)\s*+([A-Za-z][\w-]*+)\s++(?=[\w-]++\s*+=)")
-_PARAMETER = re.compile(r'(?<![\w-])([\w-]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,"]++))')
-_LONGEST = 8192  # characters of a header that are looked at
+if TYPE_CHECKING:
+    import httpx
+
+KNOWN = tuple(f"{name}{session}" for name in httpauth.HASHES for session in ("", httpauth.SESSION))
 
 
 @dataclass(slots=True)
 class Digest:
-    """A challenge that can be answered. `count` is how often its nonce was used."""
+    """A challenge that can be answered. `count` is how often its nonce was used; `first` the nonce it began with."""
 
     realm: str
     nonce: str
@@ -39,69 +31,98 @@ class Digest:
     opaque: str | None = None
     qop: bool = False
     stale: bool = False
+    utf8: bool = False
+    hides_user: bool = False
     count: int = 0
     cnonce: str = field(default_factory=lambda: secrets.token_hex(8))
+    first: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.first = self.nonce
 
     def answer(self, method: str, target: str, user: str, password: str) -> str:
         """The Authorization header for one request; `target` is the path with its query (RFC 7616 section 3.4)."""
         self.count += 1
-        digest, times = ALGORITHMS[self.algorithm.upper()], f"{self.count:08x}"
-        secret = digest(f"{user}:{self.realm}:{password}".encode("utf-8", "surrogateescape"))
-        if self.algorithm.upper().endswith("-SESS"):
-            secret = digest(f"{secret}:{self.nonce}:{self.cnonce}".encode())
-        asked = digest(f"{method}:{target}".encode())
-        middle = f"{self.nonce}:{times}:{self.cnonce}:auth" if self.qop else self.nonce
+        times = f"{self.count:08x}"
+        held = httpauth.secret(self.algorithm, user, self.realm, password)
+        held = httpauth.session_secret(self.algorithm, held, self.first, self.cnonce)
+        more = ("auth", times, self.cnonce) if self.qop else ()
         fields = {
-            "username": _quoted(user),
-            "realm": _quoted(self.realm),
-            "nonce": _quoted(self.nonce),
-            "uri": _quoted(target),
-            "response": _quoted(digest(f"{secret}:{middle}:{asked}".encode())),
+            **self._user(user),
+            "realm": quoted(self.realm),
+            "nonce": quoted(self.nonce),
+            "uri": quoted(target),
+            "response": quoted(Covered(method, target, self.nonce, *more).response(self.algorithm, held)),
             "algorithm": self.algorithm,
         }
         if self.opaque is not None:
-            fields["opaque"] = _quoted(self.opaque)
+            fields["opaque"] = quoted(self.opaque)
+        if self.qop or self.algorithm.upper().endswith(httpauth.SESSION):
+            fields["cnonce"] = quoted(self.cnonce)
         if self.qop:
-            fields |= {"qop": "auth", "nc": times, "cnonce": _quoted(self.cnonce)}
+            fields |= {"qop": "auth", "nc": times}
         return "Digest " + ", ".join(f"{name}={value}" for name, value in fields.items())
 
+    def _user(self, user: str) -> Mapping[str, str]:
+        """The user, hidden if the server likes. Who names no charset may not know `username*`, and gets UTF-8."""
+        if self.hides_user:
+            return {"username": quoted(httpauth.user_hash(self.algorithm, user, self.realm)), "userhash": "true"}
+        name = httpauth.prepared(user)
+        return {"username": quoted(name)} if name.isascii() or not self.utf8 else {"username*": httpauth.extended(name)}
 
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def challenge(headers: Iterable[str]) -> Digest | None:
-    """The strongest Digest challenge among WWW-Authenticate headers that can be answered, or None."""
-    found = [digest for header in headers for digest in _challenges(header[:_LONGEST])]
-    strength = list(ALGORITHMS)
-    return max(found, key=lambda digest: strength.index(digest.algorithm.upper()), default=None)
-
-
-def _challenges(header: str) -> Iterable[Digest]:
-    starts = list(_SCHEME.finditer(header))
-    for place, start in enumerate(starts):
-        end = starts[place + 1].start() if place + 1 < len(starts) else len(header)
-        if start[1].lower() == "digest":
-            given = {m[1].lower(): _plain(m) for m in _PARAMETER.finditer(header[start.end() : end])}
-            if (digest := _read(given)) is not None:
-                yield digest
+    def go_on(self, response: httpx.Response) -> None:
+        """Take up the nonce that a server wants to see next (RFC 7616 section 3.5)."""
+        for header in texts(response, b"authentication-info"):
+            for info in httpauth.challenges(f"Digest {header}"):
+                if nonce := info.parameters.get("nextnonce"):
+                    self.nonce, self.count = nonce, 0
 
 
-def _plain(match: re.Match[str]) -> str:
-    return match[3] if match[2] is None else re.sub(r"\\(.)", r"\1", match[2])
+def texts(response: httpx.Response, name: bytes) -> list[str]:
+    """The headers of a name (lower case), their octets kept: what is hashed must be what was sent."""
+    return [value.decode("utf-8", "surrogateescape") for held, value in response.headers.raw if held.lower() == name]
 
 
-def _read(given: dict[str, str]) -> Digest | None:
-    algorithm = given.get("algorithm", "MD5")
-    offered = [word.strip().lower() for word in given.get("qop", "").split(",") if word.strip()]
-    if "nonce" not in given or algorithm.upper() not in ALGORITHMS or (offered and "auth" not in offered):
-        return None
+def challenge(headers: Iterable[str]) -> tuple[Digest | None, str]:
+    """The strongest Digest challenge among WWW-Authenticate headers that can be answered; the first of equals.
+
+    Without one, what they ask for that cannot be answered; '' where Basic is among it, which needs no challenge.
+    """
+    found: list[Digest] = []
+    others: list[str] = []
+    for offered in (one for header in headers for one in httpauth.challenges(header)):
+        if offered.name != "digest":
+            others.append("Basic" if offered.name == "basic" else offered.name.title())
+        elif reason := _unknown(offered.parameters):
+            others.append(f"Digest {reason}")
+        else:
+            found.append(_read(offered.parameters))
+    best = max(found, key=lambda digest: KNOWN.index(digest.algorithm.upper()), default=None)
+    return best, "" if best or "Basic" in others else ", ".join(dict.fromkeys(others)) or "nothing that can be read"
+
+
+def _unknown(given: Mapping[str, str]) -> str:
+    """Why a Digest challenge cannot be answered, '' where it can be."""
+    if not given.get("nonce"):
+        return "without a nonce"
+    if (algorithm := given.get("algorithm", "MD5")).upper() not in KNOWN:
+        return f"with the algorithm {algorithm}"
+    offered = _words(given)
+    return f"with qop {' and '.join(offered)} alone" if offered and "auth" not in offered else ""
+
+
+def _words(given: Mapping[str, str]) -> list[str]:
+    return [word.strip().lower() for word in given.get("qop", "").split(",") if word.strip()]
+
+
+def _read(given: Mapping[str, str]) -> Digest:
     return Digest(
         given.get("realm", ""),
         given["nonce"],
-        algorithm,
+        given.get("algorithm", "MD5"),
         given.get("opaque"),
-        bool(offered),
+        bool(_words(given)),
         given.get("stale", "").lower() == "true",
+        given.get("charset", "").lower() == "utf-8",
+        given.get("userhash", "").lower() == "true",
     )

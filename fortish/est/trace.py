@@ -68,6 +68,7 @@ class EstLine(Enum):
     REFUSED          = O, 1803, "est_curl_req",               "Unexpected HTTP status {status} {phrase}: {text}"
     BAD_BASE64       = O, 1811, "est_curl_req",               "The response is not base64: {reason}"
     TOO_LARGE        = O, 1815, "est_curl_req",               "The response is unusable: {reason}"
+    UNANSWERED       = O, 1816, "est_curl_req",               "The server asks for {offered}: that cannot be answered"
     REDIRECT         = O, 1817, "est_curl_req",               "The server redirects to {url}"
     REDIRECT_REFUSED = O, 1818, "est_curl_req",               "The server redirects to {url}: not followed, {reason}"
     REDIRECT_LOOP    = O, 1819, "est_curl_req",               "The server redirects too often"

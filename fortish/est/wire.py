@@ -37,11 +37,6 @@ def encode(der: bytes) -> str:
     return "".join(f"{text[at : at + COLUMNS]}\n" for at in range(0, len(text), COLUMNS))
 
 
-def basic(username: str, password: str) -> str:
-    """The Authorization header of HTTP Basic."""
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode("utf-8", "surrogateescape")).decode()
-
-
 def request(method: str, url: str, body: str = "", authorization: str = "") -> httpx.Request:
     """A request, with an Authorization header if one is given."""
     import httpx

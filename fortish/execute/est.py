@@ -13,6 +13,7 @@ from fortish.box import UNSET_ADDRESS, Box, Kept
 from fortish.cmdb.types import XSS
 from fortish.commands import Arguments, Here
 from fortish.errors import CliError, StorageFault
+from fortish.est.auth import http_fault
 from fortish.est.authorities import EnrollFault
 from fortish.est.context import EstContext, split_url
 from fortish.est.enroll import Waiting, est_simple_enroll
@@ -133,6 +134,8 @@ def context_of(here: Here, arguments: Arguments) -> EstContext:
     _check_certificates(here, arguments)
     if bool(arguments["srp-username"]) != bool(arguments["srp-password"]):
         raise messages.failed(1, f"{Text.SRP_HALF()}.")
+    if wrong := http_fault(arguments["http-username"], arguments["http-password"]):
+        raise messages.failed(1, f"{wrong()}.")
     if arguments["srp-username"] and arguments["client-cert"]:
         raise messages.failed(1, f"{Text.SRP_OR_CERT()}.")
     source = arguments["source-ip"]

@@ -7,7 +7,6 @@ explicit trust anchor, RFC 7030 section 3.6.1) are checked over the verified cha
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import ipaddress
 import os
@@ -17,6 +16,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from fortish import httpauth
 from fortish.errors import LinkLost
 from fortish.messages import Text
 from fortish.network.chain import verified_chain
@@ -140,10 +140,7 @@ async def _tunnelled(peer: Peer, opened: Tcp) -> None:
     where = f"[{peer.host}]:{peer.port}" if ":" in peer.host else f"{peer.host}:{peer.port}"
     lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}", "User-Agent: fortish"]
     if user:
-        lines.append(
-            "Proxy-Authorization: Basic "
-            + base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogateescape")).decode()
-        )
+        lines.append(f"Proxy-Authorization: {httpauth.basic(user, password)}")
     await opened.write("\r\n".join([*lines, "", ""]).encode())
     head = await _proxy_answer(opened)
     status = head.split(None, 2)[1:2]

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from cryptography import x509
 
+from fortish import httpauth
 from fortish.pki.certificates import extension, load
 from fortish.pki.chains import dates_fault
 from fortish.pki.faults import CertificateUnreadable
@@ -42,8 +43,7 @@ def holder(state: Responder, asked: Asked, visitor: Visitor, now: datetime, sche
     if given is None:
         raise Refused(401, fault or "user name and password, or a client certificate of this CA, are needed")
     accounts = state.policy.accounts
-    scheme = given.lstrip().partition(b" ")[0].lower()
-    if scheme == b"digest" and "digest" in schemes:
+    if given.lstrip().partition(b" ")[0].lower() == b"digest" and "digest" in schemes:
         return Holder(digest_user(given, asked, accounts, state.nonces, now))
     if "basic" in schemes:
         return Holder(_basic_user(given, accounts))
@@ -84,9 +84,9 @@ def check_renewal(held: x509.Certificate, wanted: Requested) -> None:
 
 def _basic_user(given: bytes, accounts: Mapping[str, str]) -> str:
     """The user that an Authorization header proves to be (RFC 7617). Every account is compared, in constant time."""
-    scheme, _, token = given.partition(b" ")
+    read = httpauth.credentials(given.decode("utf-8", "surrogateescape"))
     try:
-        pair = binascii.a2b_base64(token.strip(), strict_mode=True) if scheme.lower() == b"basic" else b""
+        pair = binascii.a2b_base64(read.token, strict_mode=True) if read is not None and read.name == "basic" else b""
     except binascii.Error:
         pair = b""
     if b"\0" in pair or b":" not in pair:
@@ -98,4 +98,6 @@ def _basic_user(given: bytes, accounts: Mapping[str, str]) -> str:
 
 
 def _same(pair: bytes, expected: str) -> bool:
-    return hmac.compare_digest(pair, expected.encode("utf-8", "surrogateescape"))
+    """Whether both are one user and password; in UTF-8, however its accents are put together (RFC 7617 section 2.1)."""
+    shown = httpauth.prepared(pair.decode("utf-8", "surrogateescape"))
+    return hmac.compare_digest(httpauth.octets(shown), httpauth.octets(httpauth.prepared(expected)))

@@ -10,33 +10,22 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
+from fortish import httpauth
+from fortish.httpauth import Covered
 from fortish.responder.message import REALM, Asked, Refused
 from fortish.values import dataclass
 
 NONCE_LIFE: Final = 300  # seconds
 _MOST_NONCES = 10_000  # used ones that are remembered
-_LONGEST = 4096  # octets of an Authorization header
-_PARAMETER = re.compile(rb'\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]*))\s*(?:,|$)')
 _NEEDED = ("nonce", "uri", "response", "qop", "nc", "cnonce")
 
-
-def _md5(octets: bytes) -> str:
-    return hashlib.md5(octets, usedforsecurity=False).hexdigest()
-
-
-def _sha256(octets: bytes) -> str:
-    return hashlib.sha256(octets).hexdigest()
-
-
 # The strongest first: a client takes the first that it knows (RFC 7616 section 3.7).
-ALGORITHMS: Mapping[str, Callable[[bytes], str]] = MappingProxyType({"SHA-256": _sha256, "MD5": _md5})
+ALGORITHMS: Final = tuple(httpauth.HASHES)[::-1]
 
 
 @dataclass(slots=True)
@@ -74,11 +63,11 @@ class Nonces:
         return hmac.new(self.secret, start.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:32]
 
 
-def challenges(nonces: Nonces, now: datetime, stale: bool) -> list[str]:
+def challenges(nonces: Nonces, now: datetime, stale: bool, hides_user: bool = False) -> list[str]:
     """One challenge for each algorithm, the strongest first, with a nonce of its own."""
-    old = ", stale=true" if stale else ""
+    more = (", userhash=true" if hides_user else "") + (", stale=true" if stale else "")
     return [
-        f'Digest realm="{REALM}", qop="auth", algorithm={name}, nonce="{nonces.fresh(now)}", charset=UTF-8{old}'
+        f'Digest realm="{REALM}", qop="auth", algorithm={name}, nonce="{nonces.fresh(now)}", charset=UTF-8{more}'
         for name in ALGORITHMS
     ]
 
@@ -90,13 +79,13 @@ def digest_user(given: bytes, asked: Asked, accounts: Mapping[str, str], nonces:
     """
     shown = parameters(given)
     wrong = Refused(401, "the user name or the password is wrong")
-    hashed = ALGORITHMS.get(shown.get("algorithm", "MD5").upper())
-    if hashed is None or shown.get("qop", "").lower() != "auth" or any(not shown.get(name) for name in _NEEDED):
+    algorithm = shown.get("algorithm", "MD5").upper()
+    if algorithm not in ALGORITHMS or shown.get("qop", "").lower() != "auth" or any(not shown.get(n) for n in _NEEDED):
         raise Refused(401, "HTTP Digest with qop=auth, a cnonce, and MD5 or SHA-256 is needed")
     if shown.get("realm") != REALM or shown["uri"] != asked.target:
         raise Refused(401, "the digest is for another realm or another path")
-    matching = [user for user, password in accounts.items() if _matches(hashed, shown, asked.method, user, password)]
-    if not matching or matching[0] != shown["username"]:
+    matching = [user for user, password in accounts.items() if _matches(algorithm, shown, asked.method, user, password)]
+    if not matching or not _is_named(algorithm, shown, matching[0]):
         raise wrong
     age = nonces.age(shown["nonce"], now)
     if age is None or not re.fullmatch(r"[0-9a-fA-F]{8}", shown["nc"]):
@@ -114,38 +103,30 @@ def parameters(given: bytes) -> dict[str, str]:
     Raises Refused (401) for what is no such list, names one twice, or holds a NUL.
     """
     refused = Refused(401, "the Authorization header cannot be read")
-    scheme, _, rest = given.strip().partition(b" ")
-    if scheme.lower() != b"digest" or len(given) > _LONGEST or b"\0" in given:
+    read = httpauth.credentials(given.decode("utf-8", "surrogateescape"))
+    if read is None or read.name != "digest" or read.token or b"\0" in given:
         raise refused
-    found: dict[str, str] = {}
-    position = 0
-    while position < len(rest):
-        part = _PARAMETER.match(rest, position)
-        name = part[1].decode("ascii", "replace").lower() if part else ""
-        if part is None or name in found or part.end() == position:
-            raise refused
-        value = re.sub(rb"\\(.)", rb"\1", part[2]) if part[2] is not None else part[3]
-        found[name] = value.decode("utf-8", "surrogateescape")
-        position = part.end()
+    found = dict(read.parameters)
     extended = found.pop("username*", None)
     if extended is not None:
-        charset, _, coded = extended.partition("'")
-        if "username" in found or charset.lower() != "utf-8":
+        name = httpauth.from_extended(extended)
+        if name is None or "username" in found or found.get("userhash", "").lower() == "true":
             raise refused
-        found["username"] = unquote_to_bytes(coded.partition("'")[2]).decode("utf-8", "surrogateescape")
+        found["username"] = name
     if "\0" in found.setdefault("username", ""):
         raise refused
     return found
 
 
-def _matches(hashed: Callable[[bytes], str], shown: Mapping[str, str], method: str, user: str, password: str) -> bool:
+def _matches(algorithm: str, shown: Mapping[str, str], method: str, user: str, password: str) -> bool:
     """Whether the response is that of this account (RFC 7616 section 3.4.1)."""
-    first = hashed(_octets(f"{user}:{REALM}:{password}"))
-    second = hashed(_octets(f"{method}:{shown['uri']}"))
-    middle = ":".join(shown[name] for name in ("nonce", "nc", "cnonce", "qop"))
-    expected = hashed(_octets(f"{first}:{middle}:{second}"))
-    return hmac.compare_digest(expected.encode(), _octets(shown["response"].lower()))
+    covered = Covered(method, *(shown[name] for name in ("uri", "nonce", "qop", "nc", "cnonce")))
+    expected = covered.response(algorithm, httpauth.secret(algorithm, user, REALM, password))
+    return hmac.compare_digest(expected.encode(), httpauth.octets(shown["response"].lower()))
 
 
-def _octets(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+def _is_named(algorithm: str, shown: Mapping[str, str], user: str) -> bool:
+    """Whether a request names this user, in the open or hidden (RFC 7616 section 3.4.4)."""
+    if shown.get("userhash", "").lower() == "true":
+        return shown["username"].lower() == httpauth.user_hash(algorithm, user, REALM)
+    return httpauth.prepared(shown["username"]) == httpauth.prepared(user)

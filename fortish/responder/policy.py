@@ -6,6 +6,7 @@
     accounts = { estuser = "estpwd" }      # HTTP Basic and Digest
     srp-accounts = { srpuser = "srppwd" }  # TLS-SRP
     http-auth = ["digest", "basic"]        # what is offered; a client that knows Digest takes it
+    userhash = true                        # Digest asks for users that are hidden, RFC 7616 section 3.4.4
     pop = "required"                       # "off", "optional" or "required": linking, RFC 7030 section 3.5
     approval = "manual"                    # or "auto": simpleenroll waits (202) until someone approves it
     approve-after = 60                     # seconds after which it is approved unattended
@@ -112,6 +113,7 @@ class Policy:
     intermediate: bool = False
     ra_exempt: bool = False
     rollover: bool = False
+    userhash: bool = False
     scep_challenge: str = field(default="sceppwd", repr=False)
     scep_capabilities: tuple[str, ...] = SCEP_CAPABILITIES
     scep_fault: str = ""
@@ -306,6 +308,7 @@ _POLICY: Mapping[str, Reader] = MappingProxyType(
         "scep-challenge":    _LINE,
         "scep-fault":        one_of(*SCEP_FAULTS),
         "srp-accounts":      _accounts,
+        "userhash":          _FLAG,
         "wrap":              plain(int | str, '64, 76, "none" or "auto"', WRAPS.__contains__),
     }
 )

@@ -143,7 +143,8 @@ def _challenges(call: _Call, refused: Refused) -> list[str]:
     """What a 401 offers, the strongest first (RFC 7616 section 3.7)."""
     offered = call.label.http_auth
     assert offered is not None  # `Policy.label` fills it in
-    found = digest.challenges(call.state.nonces, call.now, refused.stale) if "digest" in offered else []
+    hides_user = call.state.policy.userhash
+    found = digest.challenges(call.state.nonces, call.now, refused.stale, hides_user) if "digest" in offered else []
     return [*found, BASIC_CHALLENGE] if "basic" in offered else found
 
 
@@ -185,9 +186,11 @@ def _on_purpose(call: _Call, fault: Fault) -> Answer:
         headers.append(("Location", places[fault.redirect]))
     if fault.retry_after:
         headers.append(retry_after(fault.retry_after, call.now, LONG_WAIT))
-    shown = _challenges(call, Refused(401, "")) if fault.status == 401 else ()
+    added = {name.lower() for name, _ in headers}  # in place of those that are left out
+    mute = fault.status != 401 or ("www-authenticate" in added and "www-authenticate" in map(str.lower, fault.drop))
+    shown = () if mute else _challenges(call, Refused(401, ""))
     given = refusal(fault.status, f"{fault.status} on purpose", *headers, challenges=shown)
-    return spoilt(given, replace(fault, headers=()))
+    return spoilt(given, replace(fault, headers=(), drop=tuple(n for n in fault.drop if n.lower() not in added)))
 
 
 def _path(target: str) -> str:

@@ -15,7 +15,6 @@ import fortish
 from fortish.box import LOCAL
 from fortish.cmdb.entries import GLOBAL
 from fortish.est import wire
-from fortish.est.digest import Digest, challenge
 from fortish.responder.faults import Fault
 from fortish.responder.policy import Policy
 
@@ -38,52 +37,7 @@ def spoil(box: fortish.Appliance, **faults: Fault) -> None:
     responder.policy = replace(responder.policy, faults=MappingProxyType(faults))
 
 
-# --- Digest ---------------------------------------------------------------------------------------------------------
-
-# The example of RFC 7616 section 3.9.1.
-EXAMPLE = (
-    'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm={algorithm}, '
-    'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
-)
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "response"),
-    [
-        ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
-        ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
-    ],
-)
-def test_the_example_of_rfc_7616_is_answered_as_it_says(algorithm: str, response: str) -> None:
-    asked = challenge([EXAMPLE.format(algorithm=algorithm)])
-    assert asked is not None
-    asked.cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
-    assert f'response="{response}"' in asked.answer("GET", "/dir/index.html", "Mufasa", "Circle of Life")
-
-
-def test_the_strongest_challenge_that_can_be_answered_is_answered() -> None:
-    found = challenge(
-        [
-            'Basic realm="a", Digest realm="b", nonce="1", algorithm=MD5, qop="auth"',
-            'Digest realm="c", nonce="2", algorithm=SHA-256, qop="auth"',
-            'Digest realm="d", nonce="3", algorithm=SHA-512-256, qop="auth"',
-            'Digest realm="e", nonce="4", algorithm=SHA-256, qop="auth-int"',
-        ]
-    )
-    assert found is not None
-    assert (found.realm, found.algorithm) == ("c", "SHA-256")
-
-
-def test_a_nonce_is_counted() -> None:
-    digest = Digest("r", "n", qop=True)
-    assert "nc=00000001" in digest.answer("GET", "/", "u", "p")
-    assert "nc=00000002" in digest.answer("GET", "/", "u", "p")
-
-
-@given(st.lists(st.text(max_size=60), max_size=3))
-def test_no_challenge_raises(headers: list[str]) -> None:
-    found = challenge(headers)
-    assert found is None or found.answer("GET", "/", 'a"b\\', "é").startswith("Digest ")
+# --- HTTP authentication -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("schemes", ["basic", "digest"])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fortish import httpauth
 from fortish.errors import PeerFault
 from fortish.est import wire
 from fortish.est.context import EstContext, reconstruct, split_url
@@ -73,7 +74,7 @@ def test_the_path_segment_is_a_segment_of_its_own(label: str, url: str) -> None:
 
 
 def test_a_post_carries_credentials_type_and_length() -> None:
-    request = wire.request("POST", "https://h/x", "AAAA\n", wire.basic("user", "pä:ss"))
+    request = wire.request("POST", "https://h/x", "AAAA\n", httpauth.basic("user", "pä:ss"))
     assert request.headers["Content-Type"] == "application/pkcs10" and request.headers["Content-Length"] == "5"
     scheme, text = request.headers["Authorization"].split()
     assert scheme == "Basic" and base64.b64decode(text).decode() == "user:pä:ss"

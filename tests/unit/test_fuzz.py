@@ -75,15 +75,6 @@ def test_mutated_http_over_tls_is_a_response_or_a_lost_link() -> None:
 # --- what was found -----------------------------------------------------------------------------------------------
 
 
-def test_a_realm_and_a_user_in_any_script_are_answered() -> None:
-    digest = challenge(['Digest realm="café", nonce="1"'])
-    assert digest is not None
-    request = wire.request("GET", "https://a.example/x", authorization=digest.answer("GET", "/x", "müller", "p"))
-    sent = dict(request.headers.raw)[b"Authorization"]
-    assert 'realm="café"'.encode() in sent
-    assert 'username="müller"'.encode() in sent
-
-
 @pytest.mark.parametrize("location", ["/x\x1b[2J", "/\x80", "/caf\xe9", "/" + "x" * 8001, "/a\x00b"])
 def test_a_redirection_that_is_no_url_is_not_followed(location: str) -> None:
     assert wire.redirected("https://a.example/x", location) is None
