@@ -7,7 +7,10 @@ administrator stands and is the editor's or the session's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from fortish.values import dataclass
 
 if TYPE_CHECKING:
     from fortish.errors import CliError
@@ -189,12 +192,16 @@ class DebugSwitch(Protocol):
         """Whether the administrator there may see a daemon's lines about a scope; None: about what was done there."""
 
 
-class BatchLines(Protocol):
-    """`execute batch`: the lines that are gathered, None if none are; the last run as (code, line); if one runs now."""
+@dataclass(slots=True)
+class Batch:
+    """`execute batch`: the lines that wait for its end (None: it is stopped), and the last run as (code, line).
 
-    lines: list[str] | None
-    log: list[tuple[int, str]]
-    running: bool
+    `running`: the lines are being run at this moment.
+    """
+
+    lines: list[str] | None = None
+    log: list[tuple[int, str]] = field(default_factory=list)
+    running: bool = False
 
 
 class Here(Protocol):
@@ -225,7 +232,7 @@ class Here(Protocol):
         """What `execute …-options` set; lasts as long as the session."""
 
     @property
-    def batch(self) -> BatchLines:
+    def batch(self) -> Batch:
         """What `execute batch` has gathered."""
 
     @property

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
 
 from fortish.commands import Grep
+from fortish.errors import CliError, FortishError
+from fortish.steps import Flow, Say, say
 
 MARK = " <---"
 
@@ -44,6 +48,32 @@ def _bracket(text: str) -> str:
     inside = re.sub(r"\[:(\w+):\]", lambda match: _CLASSES.get(match[1], ""), inside)
     guarded = re.sub(r"(?<!\\)\[|^\]|&&|\|\||~~|--", lambda match: "".join(f"\\{one}" for one in match[0]), inside)
     return f"[{negated}{guarded}]"
+
+
+def piped(flow: Flow, grep: Grep | None) -> Flow:
+    """A flow whose printed text goes through grep first; its other steps pass."""
+    if grep is None:
+        yield from flow
+        return
+    kept: list[str] = []
+    resume: Callable[[], Any] = lambda: next(flow)  # noqa: E731
+    while True:
+        try:
+            step = resume()
+        except StopIteration:
+            break
+        except CliError:
+            yield from say(select(kept, grep))
+            raise
+        resume = partial(flow.send, None)
+        if isinstance(step, Say):
+            kept += step.text.split("\n")
+            continue
+        try:
+            resume = partial(flow.send, (yield step))
+        except FortishError as error:  # a lost link, Ctrl-C: the flow's own business
+            resume = partial(flow.throw, error)
+    yield from say(select(kept, grep))
 
 
 def select(lines: Iterable[str], grep: Grep) -> Iterator[str]:

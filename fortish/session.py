@@ -6,54 +6,34 @@ world leaves as steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field
-from functools import partial
-from itertools import chain, islice
+from collections.abc import Iterator
 from typing import Any
 
 from fortish import commands as c
-from fortish import diagnose, execute, factory, get, grep, hooks, messages
+from fortish import diagnose, execute, get, grep, hooks, messages
 from fortish.access import FACTORY, Access, access, confined_to
 from fortish.box import Box
-from fortish.cmdb import paths, render, vdoms
+from fortish.cmdb import paths, vdoms
 from fortish.cmdb.editor import CONFIGURES, Editor
-from fortish.cmdb.entries import GLOBAL, ROOT, Change, Rows
+from fortish.cmdb.entries import GLOBAL, ROOT, Change
 from fortish.cmdb.legal import READS
-from fortish.cmdb.schema import Table, View
 from fortish.cmdb.store import Cmdb
 from fortish.cmdb.unknown import words as as_text
 from fortish.cmdb.vdoms import PLACES
 from fortish.cmdb.workspace import Guard, Transaction
 from fortish.debug import CLI, ConsoleDebug
 from fortish.diagnose import commits
-from fortish.errors import CliError, FortishError
+from fortish.errors import CliError
 from fortish.messages import Text
 from fortish.parse import BLANK, LineJoiner, parse
-from fortish.steps import Ask, Flow, Say
-from fortish.values import dataclass
+from fortish.reader import Reader
+from fortish.steps import Ask, Flow, Say, say
 
 CONTINUED = "> "
 ALIAS = ("system", "alias")
-WITH_CERTIFICATES = frozenset(
-    {"global", "multi", "root"}
-)  # places whose configuration holds the factory's certificates
 DEEPEST = 8  # aliases that call each other
 MOST_CALLS = 100  # of aliases by one that was typed
-CHUNK = 500  # lines printed in one step
 NAME_WIDTH = 20  # characters of a key or a host name in the prompt; a longer one is cut to 16, ~ and its last 3
-
-
-@dataclass(slots=True)
-class Batch:
-    """`execute batch`: the lines that wait for its end (None: it is stopped), and the last run as (code, line).
-
-    `running`: the lines are being run at this moment.
-    """
-
-    lines: list[str] | None = None
-    log: list[tuple[int, str]] = field(default_factory=list)
-    running: bool = False
 
 
 class Session:
@@ -72,9 +52,10 @@ class Session:
         self.administrator = administrator
         self.editor = Editor(self.box.cmdb, vdom)
         self.editor.variables = self.box.variables(administrator)
+        self.reader = Reader(self.box, self.editor, administrator)
         self.debug = ConsoleDebug(permits=self._sees)
         self.options: dict[str, Any] = {}
-        self.batch = Batch()
+        self.batch = c.Batch()
         self.alive, self.left = True, ""
         self._logouts = self.box.logouts
         self.failure: CliError | None = None
@@ -247,17 +228,17 @@ class Session:
             case c.Exit():
                 self.leave("exit")
             case c.Execute(words, piped):
-                yield from _piped(self._run("execute", execute.HOOKS, words), piped)
+                yield from grep.piped(self._run("execute", execute.HOOKS, words), piped)
             case c.Diagnose(words, piped):
-                yield from _piped(self._run("diagnose", diagnose.HOOKS, words), piped)
+                yield from grep.piped(self._run("diagnose", diagnose.HOOKS, words), piped)
             case c.Get(words, piped):
-                yield from _piped(self._get(words), piped)
+                yield from grep.piped(self._get(words), piped)
             case c.Show(full, words, piped):
-                yield from _piped(self._show(words, full), piped)
+                yield from grep.piped(self.reader.show(words, full), piped)
             case c.Tree(words, piped):
-                yield from _piped(_say(self._tree(words)), piped)
+                yield from grep.piped(say(self.reader.tree(words)), piped)
             case c.Sudo(scope, words, piped):
-                yield from _piped(self._sudo(scope, words), piped)
+                yield from grep.piped(self._sudo(scope, words), piped)
             case c.Alias(name):
                 yield from self._alias(name)
             case _:
@@ -317,36 +298,24 @@ class Session:
             self._depth -= 1
         self.failure = first
 
-    # --- reading ---
-
     def _get(self, words: c.Words) -> Flow:
-        begun: c.Words = ()  # words that begin a hook and are no path
-        rest: c.Words = ()
-        hook: hooks.Hook | None = None
-        if not self.editor.frames:
-            hook, rest, begun = hooks.find(get.HOOKS, words, self.editor.place_kind)
-            if hook is not None and not self.shadowed(hook, words):
-                self.access.check_command("get", begun)
-                yield from hook.run(self, hooks.arguments(hook, rest))
-                return
-            if not words and self.editor.place_kind != "vdoms":
-                raise messages.incomplete()
-        if not words and not self.editor.frames:
-            listed = (line for name in self.cmdb.vdoms() for line in (f"== [ {name} ]", f"name: {name}   "))
-            yield from _say(chain(listed, [""]))
+        if self.editor.frames:
+            yield from self.reader.get(words)
             return
+        hook, rest, begun = hooks.find(get.HOOKS, words, self.editor.place_kind)
+        if hook is not None and not self.shadowed(hook, words):
+            self.access.check_command("get", begun)
+            yield from hook.run(self, hooks.arguments(hook, rest))
+            return
+        if not words and self.editor.place_kind != "vdoms":
+            raise messages.incomplete()
         try:
-            table, rows, key = paths.named(self.editor, words)
+            yield from self.reader.get(words)
         except CliError as error:
             if hook is not None or error.word not in words[: len(begun)]:
                 raise
+            # The words begin a hook, and are no path.
             raise messages.parse_error(rest[0]) if rest else messages.incomplete() from None
-        if key is not None:
-            yield from self._read(table, (key,))
-            table, rows, key = paths.named(self.editor, words)
-        # `get` ends its listing with an empty line of its own.
-        lines = render.get_table(self.cmdb, table, rows) if key is None else self._got(table, rows, key)
-        yield from _say(chain(lines, [""]))
 
     def shadowed(self, hook: hooks.Hook, words: c.Words) -> bool:
         """Whether a hook's words below a table mean the configuration: `d` is an entry, before it stands for `details`.
@@ -359,31 +328,6 @@ class Session:
         typed = words[len(path)]
         return typed != last and typed in paths.named_from_root(self.editor, words[: len(path)])[1]
 
-    def _got(self, table: Table, rows: Rows, key: str) -> Iterator[str]:
-        return render.get_entry(self.cmdb, table, key, rows[key])
-
-    def _show(self, words: c.Words, full: bool) -> Flow:
-        if not words and not self.editor.frames:
-            yield from self.box.ready(factory.STORED if self.editor.place_kind in WITH_CERTIFICATES else ())
-            yield from _say(self._whole(full))
-            return
-        table, rows, key = paths.named(self.editor, words)
-        yield from self._read(table, render.stored(table, rows) if key is None else (key,))
-        table, rows, key = paths.named(self.editor, words)
-        shown = render.stored(table, rows) if key is None else {key: rows[key]}
-        yield from _say(render.show_table(self.cmdb, table, shown, full))
-
-    def _read(self, table: Table, keys: Iterable[str]) -> Flow:
-        """Entries are about to be read: what is made when it is first read is made, in an open working copy too."""
-        if not table.permanent:
-            return
-        yield from self.box.ready(keys)
-        frame = self.editor.frame
-        if frame is not None and frame.working is not None and frame.table.path == table.path:
-            current = self.cmdb.entry(frame.scope, table.path, frame.working.key)
-            if current is not None:
-                frame.working.refresh(current)
-
     @property
     def keeps_unknown(self) -> bool:
         """Whether what the schema does not know is kept as text."""
@@ -391,115 +335,8 @@ class Session:
 
     def configuration(self, full: bool = False) -> Iterator[str]:
         """The whole configuration, as `show` prints it at the root and a backup holds it."""
-        editor = self.editor
-        place, frames, cmdb = editor.place, editor.frames, editor.cmdb
-        editor.place, editor.frames, editor.cmdb = (), [], self.box.cmdb
-        try:
-            self.box.make_ready(factory.STORED)
-            yield from list(self._whole(full))
-        finally:
-            editor.place, editor.frames, editor.cmdb = place, frames, cmdb
-
-    def _whole(self, full: bool) -> Iterator[str]:
-        """All that can be named here; at the root of a divided box every scope in turn."""
-        kind = self.editor.place_kind
-        if kind in ("root", "multi"):
-            yield from backup_header(self.box, self.administrator)
-        if kind == "multi":
-            yield from self._vdom_list()
-            yield "config global"
-            yield from self._tables(self._view("global"), GLOBAL, full)
-            yield "end"
-            for name in self.cmdb.vdoms():
-                yield from ("config vdom", f"edit {name}")
-                yield from self._tables(self._view("vdom"), name, full)
-                yield "end"
-        elif kind == "vdoms":
-            yield from self._vdom_list()
-        else:
-            yield from self._tables(self.editor.view, self.editor.scope, full)
-        for kept in self.cmdb.unknown.values() if kind in ("root", "multi") else ():
-            yield from kept.lines
-
-    def _view(self, kind: str) -> View:
-        rights = self.access
-        schema = self.cmdb.schema
-        return schema.view(kind) if rights.unrestricted else View(schema, kind, rights.hides)
-
-    def _vdom_list(self) -> Iterator[str]:
-        yield "config vdom"
-        for name in self.cmdb.vdoms():
-            yield from (f"edit {name}", "next")
-        yield "end"
-
-    def _tables(self, view: View, place: str, full: bool) -> Iterator[str]:
-        cmdb = self.cmdb
-        for path in view.paths():
-            table = view.table(path)
-            assert table is not None
-            rows = render.stored(table, cmdb.rows(cmdb.scope_of(table, place), table.path))
-            yield from render.show_table(cmdb, table, rows, full)
-
-    def _tree(self, words: c.Words) -> Iterator[str]:
-        if not words and not self.editor.frames:
-            view = self.editor.view
-            for path in view.paths():
-                table = view.table(path)
-                assert table is not None
-                yield from render.tree_table(table)
-            return
-        yield from render.tree_table(paths.named(self.editor, words)[0])
+        return self.reader.configuration(full)
 
 
 def _cut(name: str) -> str:
     return name if len(name) <= NAME_WIDTH else f"{name[:16]}~{name[-3:]}"
-
-
-def backup_header(box: Box, administrator: str) -> Iterator[str]:
-    """The four lines at the head of a whole configuration."""
-    firmware = box.firmware
-    prefix, version = firmware.serial[:6], firmware.version.removeprefix("v")
-    yield Text.CONFIG_VERSION(
-        model=prefix,
-        version=version,
-        build=firmware.build,
-        date=firmware.date,
-        vdom=int(box.cmdb.multi),
-        user=administrator,
-    )
-    yield Text.CONF_FILE_VERSION(number=box.cmdb.generation + 1)
-    yield Text.BUILD_NUMBER(build=firmware.build)
-    yield Text.GLOBAL_VDOM()
-
-
-def _say(lines: Iterable[str]) -> Flow:
-    """Print lines, some hundred at a time."""
-    rows = iter(lines)
-    while block := list(islice(rows, CHUNK)):
-        yield Say("\n".join(block), paged=True)
-
-
-def _piped(flow: Flow, piped: c.Grep | None) -> Flow:
-    """A flow whose printed text goes through grep first; its other steps pass."""
-    if piped is None:
-        yield from flow
-        return
-    kept: list[str] = []
-    resume: Callable[[], Any] = lambda: next(flow)  # noqa: E731
-    while True:
-        try:
-            step = resume()
-        except StopIteration:
-            break
-        except CliError:
-            yield from _say(grep.select(kept, piped))
-            raise
-        resume = partial(flow.send, None)
-        if isinstance(step, Say):
-            kept += step.text.split("\n")
-            continue
-        try:
-            resume = partial(flow.send, (yield step))
-        except FortishError as error:  # a lost link, Ctrl-C: the flow's own business
-            resume = partial(flow.throw, error)
-    yield from _say(grep.select(kept, piped))

@@ -6,15 +6,19 @@ the answers back in. So the same flow runs in a test, at a terminal, in a replay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import field
 from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from fortish.values import dataclass
 
 if TYPE_CHECKING:
     import httpx
+
+
+LINES_A_STEP = 500  # of a long text
 
 
 class Kind(Enum):
@@ -307,3 +311,10 @@ def compute(work: Callable[[], Any]) -> Generator[Step, Any, Any]:
 def nothing() -> Flow:
     """A flow without steps."""
     yield from ()
+
+
+def say(lines: Iterable[str]) -> Flow:
+    """Print lines, paged; many of them in several steps, so that the first are seen before the last are made."""
+    rows = iter(lines)
+    while block := list(islice(rows, LINES_A_STEP)):
+        yield Say("\n".join(block), paged=True)

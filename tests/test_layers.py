@@ -20,7 +20,7 @@ ROWS = (
         "scep",
     ),  # domain: est needs the box that it keeps its certificates in
     ("hooks", "jobs", "execute", "diagnose", "get", "completion"),  # effects, as flows
-    ("login", "session"),  # one administrator
+    ("login", "reader", "session"),  # one administrator
     ("clock", "drive", "network", "statefile", "state", "boot", "screen", "replay", "golden", "check", "demo"),
     # above: what carries out; below: edges
     ("console", "history", "keyboard", "assist", "shell", "line", "sshd", "report", "labs", "door"),  # edges

@@ -14,7 +14,7 @@ from fortish import messages
 from fortish.commands import Arguments, Here
 from fortish.errors import CliError, FortishError, Interrupted
 from fortish.messages import Text
-from fortish.steps import Ask, Flow, Kind, Say, Step
+from fortish.steps import Ask, Flow, Kind, Say, Step, say
 
 NO_CODE = -1  # in the log: the line failed with an error that prints no code
 
@@ -63,9 +63,7 @@ def status(here: Here, arguments: Arguments) -> Flow:
 
 def lastlog(here: Here, arguments: Arguments) -> Flow:
     """What the lines of the last run came to."""
-    if here.batch.log:
-        rows = (Text.BATCH_LOG(code=code, line=line) for code, line in here.batch.log)
-        yield Say("\n".join(rows), paged=True)
+    yield from say(Text.BATCH_LOG(code=code, line=line) for code, line in here.batch.log)
 
 
 def _quietly(flow: Flow) -> Generator[Step, Any, bool]:
