@@ -8,6 +8,7 @@ change administrators and profiles can give away no more than what they have the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from fortish import messages
@@ -15,7 +16,6 @@ from fortish.cmdb.entries import GLOBAL, ROOT, SINGLE, Change, Entry, Order, Put
 from fortish.cmdb.schema import PathWords, words
 from fortish.cmdb.store import Cmdb
 from fortish.messages import Text
-from fortish.values import dataclass
 
 T = TypeVar("T")
 ADMIN, PROFILE = words("system admin"), words("system accprofile")

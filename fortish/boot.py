@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from fortish.cmdb.restore import is_backup
 from fortish.drive import Runtime, Store
 from fortish.errors import StorageFault, UsageError
 from fortish.network.world import NETWORKS, LabNetwork
-from fortish.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -18,7 +18,6 @@ from fortish.errors import StorageFault
 from fortish.factory import LOCAL as LOCAL
 from fortish.messages import Text
 from fortish.steps import Flow, compute
-from fortish.values import dataclass
 
 CA = words("vpn certificate ca")
 INTERFACE, SYSTEM_GLOBAL = words("system interface"), words("system global")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fortish import __version__, diagnose, execute, hooks, messages
@@ -23,7 +23,6 @@ from fortish.errors import CliError
 from fortish.parse import LineJoiner, parse
 from fortish.replay import Typed, typed_lines
 from fortish.screen import is_screen
-from fortish.values import dataclass
 
 CERTAIN = frozenset({"config", "edit", "set", "unset", "next", "end", "execute", "diagnose", "delete", "append"})
 

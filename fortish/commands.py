@@ -7,10 +7,8 @@ administrator stands and is the editor's or the session's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     from fortish.errors import CliError

@@ -6,9 +6,7 @@ Levels belong to the box; whether a console prints them is that console's own sw
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
-
-from fortish.values import dataclass
+from dataclasses import dataclass, field
 
 MINUTES = 30  # how long debug stays on unless told (documented)
 CLI, CLI_LEVEL = "cli", 3  # the command line has a level from the start; so long it is not in `levels`

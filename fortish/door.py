@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -21,7 +21,6 @@ from fortish.cmdb.store import Cmdb
 from fortish.errors import UsageError
 from fortish.replay import Failure, Player, Typed, typed_lines
 from fortish.session import Session
-from fortish.values import dataclass
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fortish import jobs
@@ -21,7 +21,6 @@ from fortish.commands import DebugSwitch
 from fortish.errors import FortishError, Interrupted, LinkLost, StorageFault
 from fortish.messages import Text
 from fortish.steps import Announce, Ask, Compute, Exchange, Flow, Kind, Link, Request, Say, Step, Trace, Wait
-from fortish.values import dataclass
 
 
 class Console(Protocol):

@@ -7,7 +7,7 @@ certificate is one that nobody has read yet. What was made is kept like any othe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fortish.cmdb.entries import GLOBAL, MADE, Change, Entry, Put, Rows, Snapshot
@@ -16,7 +16,6 @@ from fortish.cmdb.schema import words
 from fortish.cmdb.secrets import seal
 from fortish.cmdb.snapshots import held
 from fortish.cmdb.store import Cmdb
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     from fortish.pki.selfsigned import Signer

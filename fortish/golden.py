@@ -10,7 +10,7 @@ Lines `name: value` in the first paragraph set options. What differs at each run
 from __future__ import annotations
 
 import re
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +22,6 @@ from fortish.errors import UsageError
 from fortish.network.world import LabNetwork, fresh_responder
 from fortish.replay import Player, Typed, typed_lines
 from fortish.session import Session
-from fortish.values import dataclass
 
 CLOCK = "2023-04-06T22:37:34Z"
 HEADING = re.compile(r"^-- ((?:files/)?[\w.-]+) --$", re.MULTILINE)

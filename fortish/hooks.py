@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -13,7 +14,6 @@ from fortish.commands import Arguments, Here, Run, Words
 from fortish.messages import Text
 from fortish.parse import complete_word
 from fortish.steps import Flow, nothing
-from fortish.values import dataclass
 
 
 class Standing(Protocol):

@@ -12,12 +12,10 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
-
-from fortish.values import dataclass
 
 LONGEST: Final = 8192  # characters of a header that are looked at
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from fortish.box import LOCAL, SYSTEM_GLOBAL, Box, Watch
 from fortish.cmdb.entries import GLOBAL, SINGLE, Entry
@@ -15,7 +16,6 @@ from fortish.cmdb.snapshots import CFG_SAVE
 from fortish.cmdb.workspace import WARNINGS
 from fortish.messages import Text
 from fortish.steps import Announce, Flow
-from fortish.values import dataclass
 
 DAY = 86400.0  # seconds
 WARNING = 10  # seconds of box time from the warning to the undoing of unsaved changes (documented)

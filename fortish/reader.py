@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 
 from fortish import factory
@@ -16,7 +17,6 @@ from fortish.cmdb.store import Cmdb
 from fortish.commands import Words
 from fortish.messages import Text
 from fortish.steps import Flow, say
-from fortish.values import dataclass
 
 WITH_CERTIFICATES = frozenset({"global", "multi", "root"})  # places whose configuration holds the factory's
 

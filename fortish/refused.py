@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from fortish.replay import Failure
 from fortish.report.secrets import MASK, masked
-from fortish.values import dataclass
 
 LONGEST = 60  # characters of a refused line that are shown
 _SECRET = re.compile(r"(^|-)(pass|pwd|psk|secret|priv|passwd|key)", re.IGNORECASE)  # of a line with a misspelt verb

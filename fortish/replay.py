@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fortish import screen
@@ -22,7 +22,6 @@ from fortish.errors import Interrupted, StorageFault
 from fortish.login import login
 from fortish.session import Session
 from fortish.steps import Kind
-from fortish.values import dataclass
 
 SETTLE = 60.0  # seconds of box time: background work due by then runs before the next line at the root prompt
 BREATH = 50  # lines after which the loop has its turn

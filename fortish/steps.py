@@ -7,12 +7,10 @@ the answers back in. So the same flow runs in a test, at a terminal, in a replay
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import islice
 from typing import TYPE_CHECKING, Any
-
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     import httpx

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent / "fortish"
 
 ROWS = (
-    ("values", "errors", "steps", "commands", "messages", "grammar"),  # vocabulary
+    ("errors", "steps", "commands", "messages", "grammar"),  # vocabulary
     ("parse", "grep", "httpauth", "pki", "debug", "zones", "cmdb"),  # text and data
     (
         "access",

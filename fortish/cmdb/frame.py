@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fortish.cmdb.schema import Table
 from fortish.cmdb.working import ChildRows, Working
-from fortish.values import dataclass
 
 
 @dataclass(slots=True)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
-
-from fortish.values import dataclass
 
 ROOT = Path(__file__).parent.parent / "schema"
 Level = tuple[int, ...]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fortish import messages, zones
@@ -18,7 +19,6 @@ from fortish.cmdb.secrets import Secret, seal, unseal
 from fortish.errors import CliError
 from fortish.messages import Text
 from fortish.parse import number, quote
-from fortish.values import dataclass
 
 XSS = frozenset("<>()#'\"")
 HOST_NAME = re.compile(r"[A-Za-z0-9_-]+")

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from fortish import commands as c
 from fortish.parse import quote
-from fortish.values import dataclass
 
 _BARE = re.compile(r"[A-Za-z0-9_./:*-]+")
 INDENT = "    "

@@ -7,7 +7,7 @@ attribute, go onto the configuration as it then is, all or none: background work
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from fortish import messages
 from fortish.cmdb.entries import Change, Drop, Entry, Order, Put, Rows, Snapshot
@@ -18,7 +18,6 @@ from fortish.cmdb.store import Cmdb
 from fortish.cmdb.working import in_use
 from fortish.commands import DebugSwitch
 from fortish.messages import Text
-from fortish.values import dataclass
 
 MINUTES, LONGEST = 5, 60  # how long a transaction lasts without a typed line (documented)
 WARNINGS = (30, 20, 10)  # seconds before its end (documented)

@@ -7,6 +7,7 @@ printed, asked or configured here.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from fortish.completion.hooked import GREP_OPTIONS
 from fortish.completion.line import QUOTES, piped, split, typed_value
@@ -15,7 +16,6 @@ from fortish.completion.verbs import VERBS, following, is_piped
 from fortish.errors import CliError
 from fortish.messages import Text
 from fortish.parse import BLANK, quote
-from fortish.values import dataclass
 
 __all__ = [
     "GREP_OPTIONS",
@@ -43,7 +43,7 @@ class Help:
     """
 
     partial: str
-    candidates: Candidates = Candidates()
+    candidates: Candidates = Candidates()  # noqa: RUF009 - never changed
     enter: bool = False
     error: str | None = None
 

@@ -6,6 +6,7 @@ A table may have ten thousand entries: they are narrowed to those that fit befor
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import NamedTuple, Protocol, overload
@@ -17,7 +18,6 @@ from fortish.cmdb.editor import Editor
 from fortish.commands import Words
 from fortish.hooks import Hook
 from fortish.parse import complete_word
-from fortish.values import dataclass
 
 
 class Administrator(Protocol):

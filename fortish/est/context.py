@@ -7,13 +7,12 @@ dumped as `NULL` or `Exists`. So the dump tells a first enrollment from a renewa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from fortish.box import UNSET_ADDRESS
 from fortish.cmdb.entries import GLOBAL
 from fortish.steps import Credential, Trust
-from fortish.values import dataclass
 
 PORT = 443  # of an EST server where the URL names none
 TIMEOUT = 30.0  # seconds of real time for a dial, and for each request

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fortish import httpauth
 from fortish.httpauth import Covered, quoted
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     import httpx

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,6 @@ from fortish.est.wanted import Wanted, wanted_of
 from fortish.pki import away, keys, pem, requests
 from fortish.pki.faults import PkiFault
 from fortish.steps import Link, Step
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -9,12 +9,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from fortish.box import Box
 from fortish.est.context import EstContext
 from fortish.pki import der
-from fortish.values import dataclass
 
 COMMON_NAME, SERIAL_NUMBER = "2.5.4.3", "2.5.4.5"
 BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, SUBJECT_ALT_NAME = "2.5.29.19", "2.5.29.37", "2.5.29.15", "2.5.29.17"

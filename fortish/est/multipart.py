@@ -7,9 +7,9 @@ is bounded: the number of parts, a part's header, the boundary. It decodes nothi
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from fortish.errors import PeerFault
-from fortish.values import dataclass
 
 MOST_PARTS = 10
 LONGEST_HEADER = 4096  # bytes of all headers of a part

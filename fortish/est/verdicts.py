@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,7 +15,6 @@ from fortish.est.context import EstContext
 from fortish.est.multipart import type_of
 from fortish.pki import csrattrs, keys
 from fortish.steps import Step
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     import httpx

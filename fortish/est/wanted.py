@@ -6,6 +6,7 @@ open is filled in where the box knows what belongs there (`filling`). The trace 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fortish.est import filling
@@ -19,7 +20,6 @@ from fortish.pki.csrattrs import short_name
 from fortish.pki.faults import CsrAttrsFault, DerFault
 from fortish.pki.names import SHORT_NAMES
 from fortish.pki.template import Extension, Name, Template, has_template, template_of
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from fortish import messages
@@ -19,7 +19,6 @@ from fortish.commands import Arguments, Here, Run
 from fortish.hooks import Hook, parameter
 from fortish.messages import Text
 from fortish.steps import Flow, Header, Say
-from fortish.values import dataclass
 
 AUTO = "auto"
 MOST = 4294967295

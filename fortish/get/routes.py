@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from fortish.box import INTERFACE, Box
@@ -17,7 +18,6 @@ from fortish.cmdb.store import Cmdb
 from fortish.commands import Arguments, Here
 from fortish.messages import Text
 from fortish.steps import Flow, Say
-from fortish.values import dataclass
 
 STATIC, ADDRESS = words("router static"), words("firewall address")
 SDWAN, MEMBERS = words("system sdwan"), words("system sdwan members")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from fortish.labs.finding import AMOUNT, Finding, amount, enough, listed, number
 from fortish.responder.reading import Reader, fields, plain
 from fortish.session import Session
 from fortish.steps import Compute, Say
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

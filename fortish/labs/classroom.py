@@ -8,6 +8,7 @@ import time
 import unicodedata
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,6 @@ from fortish.errors import UsageError
 from fortish.labs import progress as kept
 from fortish.labs.folder import write
 from fortish.labs.progress import SEED, Progress
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType

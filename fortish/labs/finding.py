@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fortish.errors import UsageError
-from fortish.values import dataclass
 
 MOST = 4  # things of a list that are told
 

@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,7 +21,6 @@ from fortish.labs.finding import Finding
 from fortish.labs.lab import Lab
 from fortish.labs.play import play
 from fortish.replay import typed_lines
-from fortish.values import dataclass
 
 PATIENCE = 30.0  # seconds of real time for an answer
 _NO_XML = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

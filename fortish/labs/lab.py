@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -26,7 +26,6 @@ from fortish.replay import Typed, typed_lines
 from fortish.responder.policy import Policy
 from fortish.responder.reading import fields, one_of, plain, strings, table
 from fortish.screen import is_screen
-from fortish.values import dataclass
 
 LAB, START, BEFORE, SOLUTION, README, FILES = (
     "lab.toml", "start.conf", "before.txt", "solution.txt", "README.md", "files",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,6 @@ from fortish.labs.finding import Finding
 from fortish.labs.lab import Lab
 from fortish.labs.stage import Stage, prepare, turn
 from fortish.replay import Failure, Player, Typed
-from fortish.values import dataclass
 
 
 @dataclass(slots=True)

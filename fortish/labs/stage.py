@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,7 +31,6 @@ from fortish.responder.authority import CERTIFICATE_FILE, Authority
 from fortish.responder.kept import kept_responder
 from fortish.responder.state import Responder, Visit
 from fortish.session import Session
-from fortish.values import dataclass
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from fortish.est import multipart, wire
 from fortish.network.timing import Timing
 from fortish.pki import csrattrs, pem, pkcs7, text
 from fortish.pki.faults import PkiFault
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     import httpx

@@ -16,10 +16,10 @@ import socket
 import struct
 import sys
 import time
+from dataclasses import dataclass
 
 from fortish.errors import LinkLost
 from fortish.steps import EchoReply, Header
-from fortish.values import dataclass
 
 # RFC 792
 _ECHO_REPLY, _ECHO = 0, 8

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -25,7 +25,6 @@ from fortish.network.tcp import NOWHERE, Tcp
 from fortish.responder.body import LIMIT
 from fortish.responder.message import Refused
 from fortish.responder.respond import Answer, Answering, Asked, Responder, Visitor, refusal, responding
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     from fortish.network.srp_server import Verifiers

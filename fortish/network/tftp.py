@@ -15,12 +15,11 @@ import socket
 import struct
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fortish.errors import LinkLost
-from fortish.values import dataclass
 
 BLOCK_SIZE = 512  # bytes; a shorter block is the last
 WRITE_LIMIT = 16 << 20  # bytes that the server takes for one file

@@ -7,6 +7,7 @@ into a CertificateUnreadable. The raw fields serve where bytes must be copied, n
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeVar
 
@@ -16,7 +17,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from fortish.pki import der
 from fortish.pki.faults import CertificateUnreadable, DerFault
-from fortish.values import dataclass
 
 _E = TypeVar("_E", bound=x509.ExtensionType)
 

@@ -8,7 +8,7 @@ policy extension is passed as OpenSSL passes it. Revocation is asked nowhere. Na
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -20,7 +20,6 @@ from fortish.pki.certificates import extension, raw_extensions, serial_number
 from fortish.pki.faults import CertificateUnreadable, ChainFault
 from fortish.pki.identity import is_cmc_ra, names_host
 from fortish.pki.keys import same_key
-from fortish.values import dataclass
 
 __all__ = ["dates_fault", "is_ca", "is_cmc_ra", "issued_for", "names_host", "path_to", "self_signed"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
@@ -23,7 +24,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fortish.pki import der
 from fortish.pki.certificates import UNREADABLE, load
 from fortish.pki.faults import CertificateUnreadable, CmsFault, DerFault
-from fortish.values import dataclass
 
 _DATA, _SIGNED, _ENVELOPED = (der.write_oid(f"1.2.840.113549.1.7.{kind}") for kind in (1, 2, 3))
 _CONTENT_TYPE, _MESSAGE_DIGEST = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4"

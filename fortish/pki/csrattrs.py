@@ -7,12 +7,12 @@ has its Extensions, so that whoever wants a value must look at it first.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 
 from fortish.pki import der
 from fortish.pki.faults import CsrAttrsFault, DerFault
-from fortish.values import dataclass
 
 _MOST = 200  # attributes, and values of one attribute
 

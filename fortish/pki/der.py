@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from fortish.pki.faults import DerFault
-from fortish.values import dataclass
 
 INTEGER, OCTET_STRING, OID, UTF8, PRINTABLE, IA5 = 0x02, 0x04, 0x06, 0x0C, 0x13, 0x16
 BIT_STRING, NULL, SEQUENCE, SET, CONTEXT_0, CONTEXT_1, CONTEXT_3 = 0x03, 0x05, 0x30, 0x31, 0xA0, 0xA1, 0xA3

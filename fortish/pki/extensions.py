@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +21,6 @@ from fortish.pki.faults import CertificateUnreadable, DerFault
 from fortish.pki.generalnames import address_text, general_name, lone_name
 from fortish.pki.names import plain, spaced
 from fortish.pki.oids import EXTENSIONS, OBJECTS, long_name
-from fortish.values import dataclass
 
 _INDENT = " " * 16
 _MOST_LONE = 50  # extensions read one by one where some are malformed; the rest are dumped

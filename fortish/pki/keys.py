@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -19,7 +20,6 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from fortish.pki.faults import KeyUnreadable
-from fortish.values import dataclass
 
 PrivateKey: TypeAlias = (
     rsa.RSAPrivateKey

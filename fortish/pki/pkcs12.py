@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
@@ -18,7 +19,6 @@ from cryptography.hazmat.primitives.serialization import (
 from fortish.pki.certificates import UNREADABLE, load
 from fortish.pki.faults import Pkcs12Fault
 from fortish.pki.keys import PrivateKey, load_private, same_key
-from fortish.values import dataclass
 
 UNUSABLE = "malformed, or the password is wrong"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
@@ -17,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.x509.oid import NameOID
 
 from fortish.pki.keys import PrivateKey
-from fortish.values import dataclass
 
 YEARS: Final = 10  # that such a certificate lasts
 _SERIAL_BITS: Final = 63  # eight octets

@@ -7,13 +7,13 @@ made of it, and that the administrator's own words come first, is decided where 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 
 from fortish.pki import der
 from fortish.pki.csrattrs import CsrAttr, short_name
 from fortish.pki.faults import CsrAttrsFault, DerFault
-from fortish.values import dataclass
 
 TEMPLATE = "1.2.840.113549.1.9.16.2.61"  # id-aa-certificationRequestInfoTemplate
 EXTENSIONS = "1.2.840.113549.1.9.14"  # extensionRequest

@@ -11,13 +11,12 @@ import re
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from fortish.network.exchanged import Exchanged
 from fortish.replay import Failure
-from fortish.values import dataclass
 
 Row = Mapping[str, Any]
 _REFUSED = re.compile(r"^Command fail\. Return code -?\d+", re.MULTILINE)

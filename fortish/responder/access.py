@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import hmac
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
@@ -18,7 +19,6 @@ from fortish.responder.body import Requested
 from fortish.responder.digest import digest_user
 from fortish.responder.message import Asked, Refused, Visitor
 from fortish.responder.state import Responder
-from fortish.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

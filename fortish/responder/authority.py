@@ -9,7 +9,7 @@ import ipaddress
 import os
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -29,7 +29,6 @@ from fortish.pki.chains import is_ca
 from fortish.pki.faults import CertificateUnreadable, KeyUnreadable
 from fortish.pki.identity import CMC_RA
 from fortish.pki.pem import certificate as from_pem
-from fortish.values import dataclass
 
 FIRST_SERIAL: Final = 476823  # 0x74697, the documented first certificate's
 LAB_NAMES: Final = ("localhost", "testrfc7030.com")  # what a server certificate names besides the listening address

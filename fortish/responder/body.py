@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 from typing import Final
@@ -25,7 +26,6 @@ from fortish.pki.certificates import UNREADABLE
 from fortish.pki.faults import DerFault
 from fortish.responder.message import Asked, Refused
 from fortish.responder.policy import Wrap
-from fortish.values import dataclass
 
 LIMIT: Final = 64 << 10  # octets of a request's body
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -10,7 +11,6 @@ from typing import Final
 from fortish.responder import approval
 from fortish.responder.revocation import revoke
 from fortish.responder.state import Responder
-from fortish.values import dataclass
 
 _HISTORY: Final = 20  # visits that are listed unless a number is given
 _TIME: Final = "%Y-%m-%d %H:%M:%S"

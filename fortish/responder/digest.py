@@ -11,14 +11,13 @@ import hmac
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from fortish import httpauth
 from fortish.httpauth import Covered
 from fortish.responder.message import REALM, Asked, Refused
-from fortish.values import dataclass
 
 NONCE_LIFE: Final = 300  # seconds
 _MOST_NONCES = 10_000  # used ones that are remembered

@@ -7,12 +7,11 @@ with a status answers at once; the others spoil the answer to a request that was
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
 from fortish.responder.message import Answer, Wire
-from fortish.values import dataclass
 
 CSRATTRS: Final = frozenset({"csrattrs"})
 ENROLLMENT: Final = frozenset({"simpleenroll", "simplereenroll"})

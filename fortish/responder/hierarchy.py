@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
 
 from fortish.responder.authority import Authority
 from fortish.responder.policy import Kind
-from fortish.values import dataclass
 
 _HALF_A_DAY = timedelta(hours=12)  # a new root outlives the old by that, and is valid from before it was made
 _SUFFIX = " Intermediate"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -18,7 +19,6 @@ from fortish.responder.hierarchy import Hierarchy, name_of
 from fortish.responder.message import Refused
 from fortish.responder.policy import Label, Wrap
 from fortish.responder.state import Responder
-from fortish.values import dataclass
 
 _SOON = timedelta(days=7)
 _WRONG_NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody else")])

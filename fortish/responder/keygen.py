@@ -6,7 +6,7 @@ The key goes out in clear, under TLS alone: whoever wants it encrypted is refuse
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
@@ -16,7 +16,6 @@ from fortish.responder.body import Requested
 from fortish.responder.faults import Fault
 from fortish.responder.issuing import base64_lines
 from fortish.responder.message import Refused
-from fortish.values import dataclass
 
 PrivateKey: TypeAlias = (
     rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
 from fortish.errors import FortishError
-from fortish.values import dataclass
 
 # RFC 9110 section 15; spelled here since Python's own table changes with its version. Sorted.
 _REASONS: Mapping[int, str] = MappingProxyType(

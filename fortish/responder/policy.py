@@ -31,7 +31,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
@@ -40,7 +40,6 @@ from fortish.responder.attributes import Attr, read_attributes
 from fortish.responder.faults import FAULTS, FORMS, REDIRECTS, SEGMENT, Fault
 from fortish.responder.reading import Reader, fields, one_of, plain, some_of, strings, table
 from fortish.responder.scepfaults import SCEP_FAULTS
-from fortish.values import dataclass
 
 Wrap: TypeAlias = int | str
 Pop: TypeAlias = Literal["off", "optional", "required"]

@@ -6,7 +6,7 @@ An operation is a function in one table. It answers, or raises `Refused`; what a
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
@@ -37,7 +37,6 @@ from fortish.responder.message import (
 )  # fmt: skip
 from fortish.responder.policy import Label, Policy, Wrap
 from fortish.responder.state import Responder, Visit
-from fortish.values import dataclass
 
 __all__ = [
     "OPERATIONS", "Answer", "Answering", "Asked", "Responder", "Visit", "Visitor", "Wire", "finished", "refusal",

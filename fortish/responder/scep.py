@@ -10,7 +10,7 @@ import binascii
 import hmac
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
@@ -37,7 +37,6 @@ from fortish.responder.message import NOT_KEPT, Answer, Asked, Refused, Visitor,
 from fortish.responder.registration import authority_of
 from fortish.responder.scepfaults import SCEP_FAULTS
 from fortish.responder.state import RegistrationAuthority, Responder, ScepWaiting, Undecided, Visit
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     from fortish.responder.policy import Label

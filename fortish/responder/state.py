@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -16,7 +16,6 @@ from fortish.responder.body import Requested
 from fortish.responder.digest import Nonces
 from fortish.responder.hierarchy import Hierarchy, hierarchy
 from fortish.responder.policy import Kind, Policy
-from fortish.values import dataclass
 
 KEPT: Final = 10_000  # certificates and visits that are remembered; older ones are forgotten
 

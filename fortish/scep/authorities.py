@@ -7,6 +7,7 @@ the box's CA store holds already must vouch for the CA; the CA then vouches for 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from fortish.pki import chains, pem
 from fortish.pki.certificates import extension
 from fortish.pki.faults import PkiFault
 from fortish.scep.context import ScepContext
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from fortish.cmdb.entries import GLOBAL
-from fortish.values import dataclass
 
 
 @dataclass(slots=True)

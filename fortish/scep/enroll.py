@@ -9,7 +9,7 @@ still proves possession of its own.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,6 @@ from fortish.scep.message import MessageType, Signer, Status, issuer_and_subject
 from fortish.scep.operations import Sent, Server
 from fortish.scep.trace import ScepLine, trace
 from fortish.steps import Step
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

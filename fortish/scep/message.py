@@ -6,7 +6,7 @@ An answer counts only if whoever signed it may, and if it names our transaction 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 from fortish.errors import PeerFault
 from fortish.pki import cms, der
 from fortish.pki.faults import CmsFault
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Generator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,7 +24,6 @@ from fortish.scep.context import ScepContext, operation_url
 from fortish.scep.message import MessageType, Reply, Signer, Status, attributes, read_reply
 from fortish.scep.trace import ScepLine, trace
 from fortish.steps import Http, HttpGet, HttpPost, Link, Peer, Step, Trust, dial, exchange
-from fortish.values import dataclass
 
 if TYPE_CHECKING:
     import httpx
