@@ -16,14 +16,18 @@ _DATE_AHEAD: Final = 10  # seconds, where Retry-After is a date
 
 
 def approved(state: Responder, wanted: Requested, label: str, account: str, now: datetime) -> None:
-    """Go on if this request has been approved, which is used up by that. Raises Refused: 202, 403, or 503."""
+    """Go on if this request has been approved for this label, which is used up by that.
+
+    Raises Refused: 202, 403, or 503.
+    """
     names = wanted.changed or wanted  # what would be certified is what is approved
-    place = wanted.key, names.subject.public_bytes() + (names.san.public_bytes() if names.san is not None else b"")
+    name = names.subject.public_bytes() + (names.san.public_bytes() if names.san is not None else b"")
+    place = wanted.key, name, label
     found = state.waiting.get(place)
     if found is None:
         if len(state.waiting) >= _MOST:
             raise Refused(503, "too many requests wait for approval", retry_after(state.policy.retry_after, now))
-        found = Waiting(state.next_waiting, now, label, account, tight(names.subject), *place)
+        found = Waiting(state.next_waiting, now, label, account, tight(names.subject), wanted.key, name)
         state.waiting[place] = found
         state.next_waiting += 1
         state.note(found)

@@ -43,6 +43,7 @@ def _words(label: Label) -> str:
     found = [
         "keeps subject and alternative names" if label.keep_subject else "",
         f"CA {label.ca}" if label.ca else "",
+        "issues to registration authorities" if label.ra else "",
         f"approval {label.approval}" if label.approval else "",
         f"linking {label.pop}" if label.pop else "",
         f"HTTP {' and '.join(label.http_auth)}" if label.http_auth else "",

@@ -8,6 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from fortish.pki.names import tight
 from fortish.responder import approval
 from fortish.responder.revocation import revoke
 from fortish.responder.state import Responder
@@ -39,6 +40,7 @@ def obey(state: Responder, line: str, now: datetime) -> list[str] | None:
 def _list(state: Responder, words: list[str], now: datetime) -> list[str]:
     rows = [
         f"{one.number:>4}  {one.time.strftime(_TIME)}  {one.verdict:<8}  {one.account or '-'}  {one.subject}"
+        f"{f'  label {one.label}' if one.label else ''}"
         for one in approval.requests(state)
     ]
     return list(map(_printable, rows)) or ["nothing waits for approval"]
@@ -75,7 +77,7 @@ def _issued(state: Responder, words: list[str], now: datetime) -> list[str]:
     found = list(state.issued)[-count:] if count else []
     rows = [
         f"{one.serial_number} (0x{one.serial_number:x})  until {one.not_valid_after_utc.strftime(_TIME)}  "
-        f"{one.subject.rfc4514_string()}{'  revoked' if one.serial_number in state.revoked else ''}"
+        f"{tight(one.subject)}{'  revoked' if one.serial_number in state.revoked else ''}"
         for one in found
     ]
     return list(map(_printable, rows)) or ["nothing has been issued"]

@@ -86,8 +86,8 @@ class Journal:
                 return ["scep-over", transaction]
             case Undecided(transaction, ScepWaiting() as one):
                 return ["scep", transaction, *_scep(one)]
-            case Used(key, name):
-                return ["used", key.hex(), name.hex()]
+            case Used(key, name, label):
+                return ["used", key.hex(), name.hex(), label]
             case Visit():
                 return ["visit", note.time.timestamp(), *_texts(note)]
             case Waiting():
@@ -179,8 +179,8 @@ def _over(state: Responder, transaction: str) -> None:
     state.scep_waiting.pop(transaction, None)
 
 
-def _used(state: Responder, key: str, name: str) -> None:
-    state.waiting.pop((bytes.fromhex(key), bytes.fromhex(name)), None)
+def _used(state: Responder, key: str, name: str, label: str) -> None:
+    state.waiting.pop((bytes.fromhex(key), bytes.fromhex(name), label), None)
 
 
 def _visit(
@@ -191,8 +191,8 @@ def _visit(
 
 def _waiting(state: Responder, number: int, time: float, label: str, account: str, subject: str, *rest: str) -> None:
     key, name, verdict = rest
-    place = bytes.fromhex(key), bytes.fromhex(name)
-    state.waiting[place] = Waiting(int(number), _moment(time), label, account, subject, *place, verdict)
+    place = bytes.fromhex(key), bytes.fromhex(name), label
+    state.waiting[place] = Waiting(int(number), _moment(time), label, account, subject, *place[:2], verdict)
     state.next_waiting = max(state.next_waiting, int(number) + 1)
 
 

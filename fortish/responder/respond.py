@@ -154,8 +154,9 @@ def _answered(call: _Call) -> Answering:
         call.segment, call.operation = _route(call.state.policy, path)
     _admit(call)
     method = "GET" if listed else OPERATIONS[call.operation].method
-    if call.asked.method != method:
-        raise Refused(405, f"{path.rpartition('/')[2]} takes {method}", ("Allow", method))
+    allowed = ("GET", "HEAD") if method == "GET" else (method,)
+    if call.asked.method not in allowed:
+        raise Refused(405, f"{path.rpartition('/')[2]} takes {method}", ("Allow", ", ".join(allowed)))
     if listed:
         return revocation.crl(call.state, path, call.now)
     fault = call.fault

@@ -41,6 +41,8 @@ class Visit:
 class Waiting:
     """A request that somebody must approve, known again by its key and its names, since its bytes may change.
 
+    Each label has a CA and terms of its own, so what is approved for one is not approved for another.
+
     `verdict` is "waiting", "approved" or "denied".
     """
 
@@ -97,8 +99,10 @@ class Used:
 
     key: bytes
     name: bytes
+    label: str
 
 
+Place: TypeAlias = tuple[bytes, bytes, str]  # key and names, in DER, and the label that was asked
 Note: TypeAlias = Visit | Waiting | Used | Revoked | RegistrationAuthority | Undecided | x509.Certificate
 
 
@@ -115,7 +119,7 @@ class Responder:
     next_serial: int = FIRST_SERIAL
     issued: deque[x509.Certificate] = field(default_factory=lambda: deque(maxlen=KEPT))
     history: deque[Visit] = field(default_factory=lambda: deque(maxlen=KEPT))
-    waiting: dict[tuple[bytes, bytes], Waiting] = field(default_factory=dict)  # by key and names, in DER
+    waiting: dict[Place, Waiting] = field(default_factory=dict)
     next_waiting: int = 1
     revoked: dict[int, Revoked] = field(default_factory=dict)  # by serial number
     crl_number: int = 1

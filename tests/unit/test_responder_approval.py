@@ -146,6 +146,39 @@ def test_not_everybody_can_wait(monkeypatch):
     assert statuses == [202, 202, 503, 202]
 
 
+LABELS = """
+approval = "manual"
+cas.other = { common-name = "Other CA" }
+labels.other = { ca = "other", ra = true }
+"""
+
+
+def test_what_is_approved_for_one_label_is_not_approved_for_another():
+    """A label has a CA and terms of its own: nobody has looked at the request in their light."""
+    state = responder(LABELS)
+    assert post(state, body()).status == 202
+    assert typed(state, "approve 1") == "request 1 is approved"
+    assert post(state, body(), "other/simpleenroll").status == 202
+    assert typed(state, "list").splitlines()[1].endswith("CN=a  label other")
+    assert issued(post(state, body())).issuer == AUTHORITY.certificate.subject
+    assert typed(state, "approve 2") == "request 2 is approved" and post(state, body()).status == 202
+    assert issued(post(state, body(), "other/simpleenroll")).issuer.rfc4514_string() == "CN=Other CA"
+
+
+def test_a_restart_knows_for_which_label_a_request_was_approved(tmp_path):
+    def started():
+        return kept_responder(tmp_path, Policy.from_toml(LABELS), NOW, pytest.fail)
+
+    state = started()
+    for path in ("simpleenroll", "other/simpleenroll"):
+        assert post(state, body(), path).status == 202
+    typed(state, "approve 2")
+    assert post(state := started(), body()).status == 202
+    assert post(state, body(), "other/simpleenroll").status == 200
+    (left,) = approval.requests(started())
+    assert (left.number, left.label, left.verdict) == (1, "", "waiting")
+
+
 # --- what is typed ------------------------------------------------------------------------------------------------
 
 
@@ -312,7 +345,7 @@ def test_a_journal_gets_shorter_when_most_of_it_no_longer_counts(tmp_path, monke
     monkeypatch.setattr(journal, "_IDLE_LINES", 20)
     state = kept(tmp_path)
     for number in range(30):
-        state.note(Used(b"%d" % number, b""))
+        state.note(Used(b"%d" % number, b"", ""))
     post(state, body())
     lines = (tmp_path / JOURNAL).read_text().splitlines()
     assert [json.loads(line)[0] for line in lines] == ["numbers", "visit", "waiting"]

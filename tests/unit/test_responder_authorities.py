@@ -232,7 +232,7 @@ def test_other_paths_have_no_list(path):
 
 def test_a_list_is_read_not_posted():
     answer = respond(responder(""), Asked("POST", "/fortish/crl"), Visitor(), LATER)
-    assert answer.status == 405 and ("Allow", "GET") in answer.headers
+    assert answer.status == 405 and ("Allow", "GET, HEAD") in answer.headers
 
 
 # --- changed names ------------------------------------------------------------------------------------------------

@@ -293,8 +293,9 @@ def test_a_visitor_has_the_address_that_its_world_knows_it_by(world):
 
 def test_a_head_request_has_no_body(world):
     with world.client() as client:
-        assert client.head("cacerts").status_code == 405
-        assert client.get("cacerts").status_code == 200
+        head, whole = client.head("cacerts"), client.get("cacerts")
+        assert (head.status_code, head.content) == (200, b"") and head.headers == whole.headers
+        assert client.head("simpleenroll").status_code == 405 and client.get("cacerts").content == whole.content
 
 
 def test_an_answer_leaves_in_one_record(world):
