@@ -519,8 +519,9 @@ def responder(given: argparse.Namespace) -> int:
     try:
         state, ca_file = responder_for(text, given.ca_dir)
     except UsageError as error:
-        policy = f"--policy {given.policy}: " if str(error).startswith("policy") else ""
-        raise UsageError(f"{policy}{error}") from None
+        from fortish.responder.mistakes import placed
+
+        raise UsageError(placed(given.policy, text or "", str(error))) from None
     asyncio.run(serve(given.listen, state, ca_file, given.scep))
     return 0
 

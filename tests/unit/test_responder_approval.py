@@ -173,7 +173,8 @@ def test_a_restart_knows_for_which_label_a_request_was_approved(tmp_path):
     for path in ("simpleenroll", "other/simpleenroll"):
         assert post(state, body(), path).status == 202
     typed(state, "approve 2")
-    assert post(state := started(), body()).status == 202
+    state = started()
+    assert post(state, body()).status == 202
     assert post(state, body(), "other/simpleenroll").status == 200
     (left,) = approval.requests(started())
     assert (left.number, left.label, left.verdict) == (1, "", "waiting")

@@ -260,7 +260,7 @@ def test_a_policy_that_cannot_be_read_ends_with_status_2(tmp_path):
     command = [sys.executable, "-m", "fortish", "responder", "--policy", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr == f"fortish: --policy {path}: policy: pop must be one of off, optional, required\n"
+    assert done.stderr == f"fortish: {path}:1: pop must be one of off, optional, required\n"
 
 
 # --- other people's verifier --------------------------------------------------------------------------------------

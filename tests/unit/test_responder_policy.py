@@ -12,6 +12,7 @@ from fortish.errors import UsageError
 from fortish.pki.csrattrs import write_csrattrs
 from fortish.responder import policy
 from fortish.responder.faults import FAULTS, Fault
+from fortish.responder.mistakes import placed
 from fortish.responder.policy import Label, Policy
 
 
@@ -100,6 +101,37 @@ def test_everything_can_be_said_in_toml():
 def test_what_is_wrong_is_named(text, complaint):
     with pytest.raises(UsageError, match=complaint):
         Policy.from_toml(text)
+
+
+# What is wrong, and the line that is to be named; comments and other keys stand in the way.
+MISTAKES = [
+    ("labels.iot = { days = 3 }  # dayz = 3\n\ndayz = 3", "p.toml:3: unknown key 'dayz'; known are accounts"),
+    ("labels.iot = { days = 3 }\ndays = 0", "p.toml:2: days must be a number of days"),
+    ("days = 3\n[labels.iot]\npop = 'off'\ndays = 0", "p.toml:4: labels.iot: days must be"),
+    ("days = 3\nlabels.a = {}\nlabels.iot = { days = 0 }", "p.toml:3: labels.iot: days must be"),
+    ("days = 3\nlabels.cacerts = {}", "p.toml:2: labels: 'cacerts' cannot be a path segment"),
+    ("cas.x = {}\nlabels.a = {}\nlabels.iot = { ca = 'nope' }", "p.toml:3: labels.iot: ca: there is no CA 'nope'"),
+    ('[faults]\ncsrattrs = "slow"\n"*" = "nope"', "p.toml:3: faults.*: unknown fault 'nope'"),
+    ('[faults]\n"*" = { delay = 2, status = 7 }', "p.toml:2: faults.*: status must be"),
+    ("csrattrs = [\n '1.2.3',\n 'x.y',  # 1.2\n]", "p.toml:3: csrattrs: not an object identifier: x.y"),
+    ("[[csrattrs]]\n[csrattrs.template]\nsubject = ['CNX']", "p.toml:3: csrattrs: not an object identifier: CNX"),
+    ("accounts = { a = 'b' }\n[srp-accounts]\nb = 'c'\n'd' = 4", "p.toml:4: srp-accounts: the password of 'd'"),
+    ("days = 3\nwrap =\n", "p.toml:2:7: "),
+    ("days = 3\ndays = 4\n", "p.toml:2:"),
+    ("days = 3\ncsrattrs = [", "p.toml:2: "),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), MISTAKES)
+def test_a_mistake_is_told_with_its_line(text, told):
+    with pytest.raises(UsageError) as wrong:
+        Policy.from_toml(text)
+    assert placed("p.toml", text, str(wrong.value)).startswith(told)
+
+
+def test_what_is_no_mistake_of_the_policy_is_told_as_it_is():
+    assert placed("p.toml", "days = 3", "cannot keep the CA in /x") == "cannot keep the CA in /x"
+    assert placed("p.toml", "", "policy: days must be") == "p.toml: days must be"
 
 
 def test_the_fault_menu_is_sorted_and_every_fault_says_what_it_does():
