@@ -24,7 +24,16 @@ ROWS = (
     ("clock", "drive", "network", "statefile", "state", "boot", "screen", "replay", "golden", "check", "demo"),
     # above: what carries out; below: edges
     ("console", "history", "keyboard", "assist", "shell", "line", "sshd", "report", "labs", "door"),  # edges
-    ("estcheck", "estserver", "refused", "main", "__main__"),  # the command line, last of them
+    (
+        "estcheck",
+        "estserver",
+        "refused",
+        "files",
+        "arguments",
+        "replayed",
+        "main",
+        "__main__",
+    ),  # the command line, last of them
 )
 PLACE = {name: (row, column) for row, names in enumerate(ROWS) for column, name in enumerate(names)}
 EFFECTS = {"asyncio", "socket", "ssl"}

@@ -299,7 +299,7 @@ def test_what_cannot_be_kept_is_not_shown(box: Box) -> None:
 
 def test_saving_to_a_file_says_so_too(tmp_path: Path, box: Box) -> None:
     from fortish.errors import UsageError
-    from fortish.main import save
+    from fortish.files import save
 
     box.cmdb.journal = Full()
     with pytest.raises(UsageError, match="No space left"):

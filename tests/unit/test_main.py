@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fortish import __version__
-from fortish.main import COMMANDS, main
+from fortish.main import RUNS, main
 
 Capture = pytest.CaptureFixture[str]
 
@@ -30,7 +30,7 @@ def test_the_version_is_the_packages(capsys: Capture) -> None:
     assert capsys.readouterr().out == f"fortish {__version__}\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", RUNS)
 def test_the_help_of_each_command_has_an_example(command: str, capsys: Capture) -> None:
     assert left([command, "--help"]) == 0
     assert f"example: fortish {command}" in capsys.readouterr().out
@@ -199,7 +199,7 @@ def test_the_last_example_of_the_demonstration_plays_without_failures(capsys: Ca
 def test_a_bar_is_shown_unasked_only_for_long_input_and_where_it_disturbs_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from fortish import main as module
+    from fortish import replayed as module
 
     monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True)
     monkeypatch.setattr(module.sys.stdout, "isatty", lambda: True)
