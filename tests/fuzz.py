@@ -517,7 +517,7 @@ async def answered(answers: Iterable[bytes], timeout: float = 5.0) -> list[str]:
 
 
 async def _one_answer(http: Any, tls: Any, ask: Any, peer: Peer, port: int, now: float, sent: bytes) -> str:
-    link = await tls.dial(peer, "127.0.0.1", port, now)
+    link = await tls.dial(peer, ("127.0.0.1",), port, now)
     since = time.monotonic()
     try:
         response = await http.perform(ask(link, wire.request("GET", f"{peer.origin}/x"), 1 << 20))

@@ -121,7 +121,7 @@ def split_url(url: str) -> tuple[str, int]:
     port = parts.port
     if parts.scheme != "https" or not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
         raise ValueError(url)
-    if port == 0 or any(letter.isspace() for letter in url):
+    if port == 0 or "%" in parts.hostname or any(letter.isspace() for letter in url):  # no zone of this host either
         raise ValueError(url)
     return parts.hostname, port or PORT
 

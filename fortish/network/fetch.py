@@ -5,14 +5,15 @@ For what protects itself, as revocation lists and SCEP messages do.
 
 from __future__ import annotations
 
-import asyncio
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fortish.errors import LinkLost
 from fortish.network.http import Conversation, asked
-from fortish.network.tcp import connect
+from fortish.network.tcp import connect_any
+from fortish.network.tls import from_source
 from fortish.steps import HttpGet, HttpPost
 
 if TYPE_CHECKING:
@@ -33,18 +34,17 @@ def host_of(request: HttpGet | HttpPost) -> tuple[str, int]:
     return host, port
 
 
-async def perform(request: HttpGet | HttpPost, at: tuple[str, int] | None = None) -> httpx.Response:
+async def perform(request: HttpGet | HttpPost, addresses: Sequence[str], at: int = 0) -> httpx.Response:
     """Fetch. No proxy, no redirects, no cookies, nothing of the host's environment. Raises `LinkLost`, `PeerFault`.
 
-    `at` is where the connection really goes, while the request names the host of its URL. The body is as it was sent:
-    the limit would mean little for what grows when it is unpacked.
+    `addresses` are those of the host, and `at` is the port that stands in for that of the URL, if one does. The body is
+    as it was sent: the limit would mean little for what grows when it is unpacked.
     """
     host, port = host_of(request)
     sent = _sent(request)
     started = time.monotonic()
     try:
-        async with asyncio.timeout(request.timeout):
-            opened = await connect(*(at or (host, port)), request.source)
+        opened = await connect_any(from_source(request.source, addresses), at or port, request.source, request.timeout)
     except OSError:  # TimeoutError is one
         spent = round((time.monotonic() - started) * 1000)
         reason = f"Failed to connect to {host} port {port} after {spent} ms: Couldn't connect to server"

@@ -48,11 +48,17 @@ class RealNetwork:
 
     async def resolve(self, host: str) -> str:
         """A name's IPv4 address. Raises `LinkLost`."""
+        return (await self.addresses(host, socket.AF_INET))[0]
+
+    async def addresses(self, host: str, family: int = socket.AF_UNSPEC) -> list[str]:
+        """The addresses of a host in the order in which the system would try them. Raises `LinkLost`."""
+        if family is socket.AF_UNSPEC and is_address(host):
+            return [host]
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, None, family=socket.AF_INET)
-        except OSError:
+            found = await asyncio.get_running_loop().getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):  # the latter for a name that no resolver takes, as one with a label too long
             raise LinkLost(f"Could not resolve host: {host}") from None
-        return str(found[0][4][0])
+        return list(dict.fromkeys(str(one[4][0]) for one in found))
 
     async def perform(self, request: Request) -> Any:
         """Carry out one request. Raises `LinkLost`, `PeerFault`."""
@@ -121,19 +127,20 @@ class RealNetwork:
 
         host, port = (peer.host, peer.port) if peer.proxy is None else peer.proxy[:2]
         try:
-            address = host if is_address(host) else await self.resolve(host)
+            async with asyncio.timeout(peer.timeout):
+                addresses = await self.addresses(host)
+        except TimeoutError:
+            raise LinkLost(f"Resolving timed out after {round(peer.timeout * 1000)} milliseconds") from None
         except LinkLost as lost:
             raise (lost if peer.proxy is None else LinkLost(f"Could not resolve proxy: {host}")) from None
-        return await tls.dial(peer, address, port, self.box.clock.now())
+        return await tls.dial(peer, addresses, port, self.box.clock.now())
 
     async def fetch(self, request: HttpGet | HttpPost) -> httpx.Response:
         """Plain HTTP from a host of the real network."""
         from fortish.network import fetch
 
         host, _ = fetch.host_of(request)
-        if not is_address(host):
-            await self.resolve(host)
-        return await fetch.perform(request)
+        return await fetch.perform(request, await self.addresses(host))
 
     async def echo(self, request: Echo) -> EchoReply | None:
         """A real ICMP echo request."""

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -214,7 +214,7 @@ def as_os_error() -> Iterator[None]:
 # --- the client -----------------------------------------------------------------------------------------------------
 
 
-async def dial(peer: Peer, address: str, port: int) -> Link:
+async def dial(peer: Peer, addresses: Sequence[str], port: int) -> Link:
     """Open a connection that `peer.srp` authorises: no certificate is looked at (RFC 7030 sections 3.3.3 and 3.6).
 
     Raises `LinkLost`.
@@ -223,7 +223,7 @@ async def dial(peer: Peer, address: str, port: int) -> Link:
     user, password = _credentials(*peer.srp)
     with spelled(peer):
         async with asyncio.timeout(peer.timeout):
-            link = SrpStream(await connected(peer, address, port))
+            link = SrpStream(await connected(peer, addresses, port))
             try:
                 await _handshake(link, peer, user, password)
             except BaseException:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 _MOST: Final = 1 << 18  # octets that wait to be read before the other end is told to stop
@@ -180,6 +181,22 @@ class Tcp(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once."""
         self.transport.abort()
+
+
+async def connect_any(addresses: Sequence[str], port: int, source: str, seconds: float) -> Tcp:
+    """Open a connection to the first address that answers; they are asked in turn. Raises OSError: the last one's.
+
+    Each has an equal share of the `seconds` that are left.
+    """
+    until = time.monotonic() + seconds
+    for left in range(len(addresses), 0, -1):
+        try:
+            async with asyncio.timeout(max(0.0, until - time.monotonic()) / left):
+                return await connect(addresses[-left], port, source)
+        except OSError:  # TimeoutError is one
+            if left == 1:
+                raise
+    raise ConnectionError("there is no address")
 
 
 async def connect(host: str, port: int, source: str = "") -> Tcp:

@@ -13,7 +13,7 @@ import os
 import ssl
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from fortish import httpauth
@@ -21,7 +21,7 @@ from fortish.errors import LinkLost
 from fortish.messages import Text
 from fortish.network.chain import verified_chain
 from fortish.network.stream import TlsStream
-from fortish.network.tcp import Tcp, connect
+from fortish.network.tcp import Tcp, connect_any
 from fortish.steps import Credential, Link, Peer, Trust
 
 HIGHEST = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
@@ -35,17 +35,17 @@ _SHARED: dict[Asked, ssl.SSLContext] = {}
 _MOST_SHARED = 16
 
 
-async def dial(peer: Peer, address: str, port: int, now: float) -> Link:
-    """Open and authorise a connection to `peer`, which is reached at `address` and `port`. Raises `LinkLost`.
+async def dial(peer: Peer, addresses: Sequence[str], port: int, now: float) -> Link:
+    """Open and authorise a connection to `peer`, which is reached at one of `addresses`. Raises `LinkLost`.
 
-    `now` is the box's time in seconds.
+    They are tried in turn until one can be connected to, trusted or not. `now` is the box's time in seconds.
     """
     if peer.srp is not None:
-        return await _srp(peer, address, port)
+        return await _srp(peer, addresses, port)
     context = await asyncio.to_thread(_prepared, peer) if _is_slow(peer) else _prepared(peer)
     with spelled(peer):
         async with asyncio.timeout(peer.timeout):
-            stream = await _secured(peer, await connected(peer, address, port), context)
+            stream = await _secured(peer, await connected(peer, addresses, port), context)
     try:
         return _authorised(peer, stream, now)
     except BaseException:
@@ -93,7 +93,7 @@ async def _secured(peer: Peer, opened: Tcp, context: ssl.SSLContext) -> TlsStrea
     return stream
 
 
-async def _srp(peer: Peer, address: str, port: int) -> Link:
+async def _srp(peer: Peer, addresses: Sequence[str], port: int) -> Link:
     """The connection over TLS-SRP, for which an extra must be installed. Raises `LinkLost`."""
     try:
         from fortish.network import srp
@@ -103,7 +103,7 @@ async def _srp(peer: Peer, address: str, port: int) -> Link:
         raise LinkLost(Text.SRP_EXTRA()) from None
     if peer.credential is not None:
         raise LinkLost(Text.SRP_OR_CERT())
-    return await srp.dial(peer, address, port)
+    return await srp.dial(peer, addresses, port)
 
 
 @contextlib.contextmanager
@@ -120,9 +120,9 @@ def spelled(peer: Peer) -> Iterator[None]:
         raise LinkLost(_socket_words(error, peer, started)) from error
 
 
-async def connected(peer: Peer, address: str, port: int) -> Tcp:
-    """TCP to `address`, or through the peer's proxy, which is reached there instead. Raises OSError, `LinkLost`."""
-    opened = await connect(address, port, peer.source)
+async def connected(peer: Peer, addresses: Sequence[str], port: int) -> Tcp:
+    """TCP to one of `addresses`, or through the proxy, which is reached there instead. Raises OSError, `LinkLost`."""
+    opened = await connect_any(from_source(peer.source, addresses), port, peer.source, peer.timeout)
     if peer.proxy is None:
         return opened
     try:
@@ -131,6 +131,15 @@ async def connected(peer: Peer, address: str, port: int) -> Tcp:
         opened.abort()
         raise
     return opened
+
+
+def from_source(source: str, addresses: Sequence[str]) -> list[str]:
+    """The addresses that can be reached from `source` ('' any): those of its family. Raises `LinkLost`: none."""
+    version = ipaddress.ip_address(source).version if source else 0
+    found = [one for one in addresses if not version or ipaddress.ip_address(one).version == version]
+    if not found:
+        raise LinkLost(f"bind failed with source address {source}: the server has no IPv{version} address")
+    return found
 
 
 async def _tunnelled(peer: Peer, opened: Tcp) -> None:
@@ -275,7 +284,7 @@ def _tls_words(error: ssl.SSLError) -> str:
 
 def _socket_words(error: OSError, peer: Peer, started: float) -> str:
     """A failed connection as libcurl spells it; a source address that is not the host's, in the host's words."""
-    if "bind" in str(error).lower() or "assign requested address" in str(error):
+    if peer.source and ("bind" in str(error).lower() or "assign requested address" in str(error)):
         return f"bind failed with source address {peer.source}: {os.strerror(error.errno or 0)}"
     host, port = (peer.host, peer.port) if peer.proxy is None else peer.proxy[:2]
     return f"Failed to connect to {host} port {port} after {_elapsed(started)} ms: Couldn't connect to server"

@@ -113,7 +113,7 @@ class LabNetwork(RealNetwork):
             raise LinkLost(REFUSED.format(host=peer.host, port=peer.port))
         port = await self._listening(peer.port)
         inside = replace(peer, source="")
-        link = await tls.dial(inside, "127.0.0.1", port, self.box.clock.now())
+        link = await tls.dial(inside, ("127.0.0.1",), port, self.box.clock.now())
         source = peer.source or next(iter(self.box.addresses()), "127.0.0.1")
         self._sources[link.handle.local_port] = source
         return link
@@ -140,7 +140,7 @@ class LabNetwork(RealNetwork):
             self._listeners[SCEP_PORT] = await listen_plain(self.responder, "127.0.0.1", 0, now, visitors)
         self._plain_source = source
         inside = replace(request, source="")
-        return await fetch.perform(inside, ("127.0.0.1", self._listeners[SCEP_PORT].port))
+        return await fetch.perform(inside, ("127.0.0.1",), self._listeners[SCEP_PORT].port)
 
     async def _listening(self, port: int) -> int:
         if port not in self._listeners:

@@ -168,7 +168,7 @@ def dialled(purposes: list[ObjectIdentifier], *, partial: bool, host: str = "est
         port = server.sockets[0].getsockname()[1]
         trust = Trust((pem.pem(root.certificate),), public=False, partial=partial)
         try:
-            link = await tls.dial(Peer(host, port, trust), "127.0.0.1", port, NOW.timestamp())
+            link = await tls.dial(Peer(host, port, trust), ("127.0.0.1",), port, NOW.timestamp())
             link.handle.abort()
             return link.tls_version
         except LinkLost as lost:

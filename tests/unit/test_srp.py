@@ -76,7 +76,7 @@ async def world(policy: Policy | None = None, demand: str = "optional") -> Async
 
 
 async def dialled(port: int, srp: tuple[str, str] | None = GOOD, **how: object) -> Link:
-    return await tls.dial(Peer("localhost", port, NOBODY, srp=srp, **how), "127.0.0.1", port, time.time())
+    return await tls.dial(Peer("localhost", port, NOBODY, srp=srp, **how), ("127.0.0.1",), port, time.time())
 
 
 async def asked(link: Link, operation: str, content: str | None = None, **how: object) -> httpx.Response:
@@ -262,7 +262,7 @@ def test_ordinary_tls_is_on_the_same_port():
     async def work():
         async with world() as (state, listener):
             trust = Trust((pem(state.authority.certificate),), public=False)
-            link = await tls.dial(Peer("localhost", listener.port, trust), "127.0.0.1", listener.port, time.time())
+            link = await tls.dial(Peer("localhost", listener.port, trust), ("127.0.0.1",), listener.port, time.time())
             response = await asked(link, "csrattrs")
             await hung_up(link)
             return link.chain, response.content.strip()
