@@ -8,6 +8,9 @@ from collections.abc import Iterator
 import pytest
 from chromium import MISSING, PROGRAM, Browser
 from hypothesis import settings
+from made import pool
+
+from fortish.pki import selfsigned
 
 # A landing must not depend on luck: CI plays the same examples each time. Elsewhere every run looks at new ones.
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
@@ -17,6 +20,13 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite our own golden transcripts (never captured ones)")
+
+
+@pytest.fixture(autouse=True)
+def _pooled_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of factory certificates need not be made anew for each test (tests/made.py)."""
+    pool.begin()
+    monkeypatch.setattr(selfsigned, "KEYS", pool)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent / "fortish"
@@ -44,11 +45,12 @@ ONLY_IN = {
 }
 
 
-def modules() -> Iterator[tuple[str, Path, ast.Module]]:
-    for path in sorted(ROOT.rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        if parts != ("__init__",):
-            yield parts[0], path, ast.parse(path.read_text("utf-8"))
+@cache
+def modules() -> tuple[tuple[str, Path, ast.Module], ...]:
+    places = {path: path.relative_to(ROOT).with_suffix("").parts for path in sorted(ROOT.rglob("*.py"))}
+    return tuple(
+        (parts[0], path, ast.parse(path.read_text("utf-8"))) for path, parts in places.items() if parts != ("__init__",)
+    )
 
 
 def imported(tree: ast.Module) -> Iterator[tuple[str, int]]:
