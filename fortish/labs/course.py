@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 from fortish.errors import UsageError
@@ -11,10 +12,11 @@ from fortish.labs.lab import LAB, PATHS, Lab, read
 CATALOGUE = Path(__file__).parent / "catalogue"
 
 
-def shipped() -> list[Lab]:
+@cache
+def shipped() -> tuple[Lab, ...]:
     """The shipped labs, in the order of the course. Raises `UsageError`."""
     labs = [read(path.parent) for path in CATALOGUE.glob(f"*/{LAB}")]
-    return sorted(labs, key=lambda lab: (PATHS.index(lab.path), lab.order, lab.name))
+    return tuple(sorted(labs, key=lambda lab: (PATHS.index(lab.path), lab.order, lab.name)))
 
 
 def folder_of(name: str) -> Path:
