@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
-import time
 from collections import deque
 from collections.abc import Coroutine
 from functools import partial
@@ -311,13 +310,13 @@ class _Shell:
     # --- idle time ---
 
     def _touch(self, _: object = None) -> None:
-        self._touched = time.monotonic()
+        self._touched = asyncio.get_running_loop().time()
 
     async def _idle(self) -> None:
         """End the prompt when no key was pressed for as long as the box allows."""
-        self._touched = time.monotonic()
+        self._touch()
         await asyncio.sleep(self._minute / 60)  # the first prompt need not wait for the schema
-        while (left := self._touched + self._patience() - time.monotonic()) > 0:  # noqa: ASYNC110
+        while (left := self._touched + self._patience() - asyncio.get_running_loop().time()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(min(left, self._minute))
         if self._prompt.app.is_running and not self._prompt.app.is_done:
             self._prompt.app.exit(exception=_TimedOut)

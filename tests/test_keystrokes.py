@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import hurry
 import pyte
 import pytest
 from prompt_toolkit.data_structures import Size
@@ -32,7 +33,7 @@ FILES = sorted(FOLDER.rglob("*.txt"))
 OPTION = re.compile(r"^(administrator|firmware|size): *(.*)$", re.MULTILINE)
 NAMED = re.compile(r"<(?:C-([a-z])|(BS|Down|End|Enter|Home|Left|Right|S-Tab|Space|Tab|Up))>")
 CURSOR = "_"
-QUIET, ROUND = 4, 0.005  # so many rounds of so many seconds without output: all was answered
+ANSWERED = 0.02  # seconds that no program waits for: in a hurry, all has been answered then
 
 # Sorted.
 # fmt: off
@@ -56,13 +57,11 @@ class Screen:
     """A terminal that forgets nothing."""
 
     def __init__(self, rows: int, columns: int) -> None:
-        self.written = 0
         self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
         self._stream = pyte.Stream(self._screen)
 
     def write(self, text: str) -> None:
         """Take what a program prints; the line discipline's carriage return included."""
-        self.written += 1
         self._stream.feed(re.sub(r"(?<!\r)\n", "\r\n", text))
 
     def flush(self) -> None:
@@ -109,12 +108,12 @@ async def typed(text: str) -> list[str]:
     with create_pipe_input() as keyboard:
         shell = asyncio.create_task(interact(runtime, session, input=keyboard, output=output))
         try:
-            await _quiet(screen, shell)
+            await asyncio.sleep(ANSWERED)
             for line in sections["keys"].splitlines():
-                await _send(keyboard, keys(line), screen, shell)
+                await _send(keyboard, keys(line))
             shown = screen.lines()
             if shown[-1].startswith("--More--"):
-                await _send(keyboard, "q", screen, shell)
+                await _send(keyboard, "q")
             return shown
         finally:
             shell.cancel()
@@ -122,26 +121,18 @@ async def typed(text: str) -> list[str]:
             await runtime.network.close()
 
 
-async def _send(keyboard: PipeInput, sent: str, screen: Screen, shell: asyncio.Task[int]) -> None:
+async def _send(keyboard: PipeInput, sent: str) -> None:
     """Send a line's keys; what asks for an answer is answered before the next key."""
     for piece in re.findall(r"[^\r?\t]*(?:\r|\?|\t|$)", sent):
         if piece:
             keyboard.send_text(piece)
-            await _quiet(screen, shell)
-
-
-async def _quiet(screen: Screen, shell: asyncio.Task[int]) -> None:
-    """Wait until the shell has said all that it has to say."""
-    rounds, seen = 0, -1
-    while rounds < QUIET and not shell.done():
-        await asyncio.sleep(ROUND)
-        rounds, seen = (rounds + 1, seen) if screen.written == seen else (0, screen.written)
+            await asyncio.sleep(ANSWERED)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FOLDER).with_suffix("")))
 def test_the_screen_is_as_the_file_says(path: Path, request: pytest.FixtureRequest) -> None:
     text = path.read_text("utf-8")
-    shown = asyncio.run(typed(text))
+    shown = hurry.run(typed(text))
     head, heading, screen = text.partition("-- screen --\n")
     assert heading, "no section '-- screen --'"
     if shown != screen.rstrip("\n").split("\n") and request.config.getoption("--update"):
@@ -162,5 +153,5 @@ def test_a_key_by_name_is_what_the_terminal_sends() -> None:
 
 
 def test_a_screen_that_is_otherwise_is_noticed() -> None:
-    shown = asyncio.run(typed("What it proves.\n\n-- keys --\nend?\n-- screen --\n"))
+    shown = hurry.run(typed("What it proves.\n\n-- keys --\nend?\n-- screen --\n"))
     assert shown == ["FGT # end", "command parse error before 'end'", "FGT # end_"]

@@ -6,6 +6,7 @@ import asyncio
 import io
 from pathlib import Path
 
+import hurry
 import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.data_structures import Size
@@ -16,7 +17,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from fortish import parse
 from fortish.assist import Colours, Menu, coloured, room, status_line
 from fortish.box import Box
-from fortish.clock import HostClock, VirtualClock
+from fortish.clock import VirtualClock
 from fortish.drive import Runtime, drive
 from fortish.network.world import LabNetwork
 from fortish.session import Session
@@ -206,7 +207,7 @@ def test_the_menu_leaves_room_for_what_was_printed() -> None:
 
 
 async def _type(pieces: tuple[str, ...], history: Path | None) -> tuple[Session, str]:
-    clock = HostClock()
+    clock = hurry.Clock()
     box = Box.new(clock)
     runtime = Runtime(box, clock, LabNetwork(box))
     session, screen = Session(box), io.StringIO()
@@ -216,7 +217,7 @@ async def _type(pieces: tuple[str, ...], history: Path | None) -> tuple[Session,
             interact(runtime, session, history=history, input=keyboard, output=output, assist=True)
         )
         for piece in pieces:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.3)  # all has been answered
             keyboard.send_text(piece)
         await asyncio.wait_for(work, 60)
     await runtime.network.close()
@@ -224,7 +225,7 @@ async def _type(pieces: tuple[str, ...], history: Path | None) -> tuple[Session,
 
 
 def type_at(*pieces: str, history: Path | None = None) -> tuple[Session, str]:
-    return asyncio.run(_type(pieces, history))
+    return hurry.run(_type(pieces, history))
 
 
 def test_tab_takes_the_only_word_that_fits_with_a_blank() -> None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import hurry
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -51,7 +52,7 @@ async def _sit(folder: Path, home: Path, pieces: tuple[str | float, ...], seed: 
 
 def sit(folder: Path, home: Path, *pieces: str | float, seed: int = 0) -> tuple[str, str]:
     """Type at a lab; what the terminal showed, and what the lab said before and after the prompt."""
-    return asyncio.run(_sit(folder, home, pieces, seed))
+    return hurry.run(_sit(folder, home, pieces, seed))
 
 
 def lab(tmp_path: Path, **more: Any) -> Path:
@@ -330,7 +331,7 @@ def test_reset_reaches_a_lab_that_runs(tmp_path: Path) -> None:
         assert kept.reset(home, "lab")
         return (await told)[1]
 
-    said = asyncio.run(work())
+    said = hurry.run(work())
     assert "The lab begins anew." in said
     assert said.count("  1. Reach it.") == 2
     assert not kept.load(home, None)[1]["tasks"][0]["done"]

@@ -8,6 +8,7 @@ import asyncio
 import io
 from collections.abc import Iterable
 
+import hurry
 import pytest
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
@@ -15,7 +16,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from fortish.access import ADMIN
 from fortish.box import SYSTEM_GLOBAL, Box
-from fortish.clock import HostClock, VirtualClock
+from fortish.clock import VirtualClock
 from fortish.cmdb.entries import GLOBAL, SINGLE, Change, Entry, Put
 from fortish.cmdb.secrets import Secret, seal
 from fortish.console import CTRL_C
@@ -221,7 +222,7 @@ PROMPT, LOGIN = "FGT #", "FGT login: "
 
 
 async def _type(box: Box, pieces: tuple[tuple[str, str], ...], minute: float) -> tuple[int, Session, str]:
-    runtime = Runtime(box, HostClock(), LabNetwork(box))
+    runtime = Runtime(box, hurry.Clock(), LabNetwork(box))
     session, screen, seen = Session(box), io.StringIO(), 0
     output = Vt100_Output(screen, lambda: Size(rows=24, columns=80), term="dumb", enable_cpr=False)
     with create_pipe_input() as keyboard:
@@ -240,7 +241,7 @@ async def _type(box: Box, pieces: tuple[tuple[str, str], ...], minute: float) ->
 
 def type_at(box: Box, *pieces: tuple[str, str], minute: float = 60) -> tuple[int, Session, str]:
     """Type at a box: each text once what it waits for is on the screen."""
-    return asyncio.run(_type(box, pieces, minute))
+    return hurry.run(_type(box, pieces, minute))
 
 
 def test_an_idle_prompt_times_out_and_asks_for_a_login() -> None:

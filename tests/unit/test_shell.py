@@ -9,13 +9,13 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import hurry
 import pytest
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from fortish.box import Box
-from fortish.clock import HostClock
 from fortish.console import ERASE, Pager, answer, rows
 from fortish.drive import Runtime
 from fortish.errors import Interrupted
@@ -27,7 +27,7 @@ from fortish.steps import Kind
 
 
 async def _type(pieces: tuple[str | bytes | int, ...], history: Path | None, size: list[int]) -> tuple[Session, str]:
-    clock = HostClock()
+    clock = hurry.Clock()
     box = Box.new(clock)
     runtime = Runtime(box, clock, LabNetwork(box))
     session, screen = Session(box), io.StringIO()
@@ -35,7 +35,7 @@ async def _type(pieces: tuple[str | bytes | int, ...], history: Path | None, siz
     with create_pipe_input() as keyboard:
         work = asyncio.create_task(interact(runtime, session, history=history, input=keyboard, output=output))
         for piece in pieces:
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.1)  # all has been answered
             if isinstance(piece, int):  # the window gets another height
                 size[0] = piece
             elif isinstance(piece, bytes):
@@ -48,7 +48,7 @@ async def _type(pieces: tuple[str | bytes | int, ...], history: Path | None, siz
 
 
 def type_at(*pieces: str | bytes | int, history: Path | None = None, height: int = 24) -> tuple[Session, str]:
-    return asyncio.run(_type(pieces, history, [height]))
+    return hurry.run(_type(pieces, history, [height]))
 
 
 def alias(session: Session, key: str) -> str:
