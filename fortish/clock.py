@@ -17,6 +17,9 @@ class Clock(Protocol):
     def set(self, now: float) -> None:
         """Move the clock."""
 
+    def advance(self, due: float) -> None:
+        """Move the clock on to `due`, but never back: nothing is lost if this takes a while."""
+
     def begin(self) -> None:
         """Somebody works."""
 
@@ -40,6 +43,10 @@ class HostClock:
     def set(self, now: float) -> None:
         """Move the clock."""
         self._offset = now - time.time()
+
+    def advance(self, due: float) -> None:
+        """Move the clock on to `due`, but never back."""
+        self._offset += max(0.0, due - self.now())
 
     def begin(self) -> None:
         """The host's time passes whoever works."""
@@ -78,6 +85,10 @@ class VirtualClock:
     def set(self, now: float) -> None:
         """Move the clock."""
         self._now = now
+
+    def advance(self, due: float) -> None:
+        """Move the clock on to `due`, but never back."""
+        self._now = max(self._now, due)
 
     def begin(self) -> None:
         """Somebody works: time stands still."""

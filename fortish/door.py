@@ -163,7 +163,7 @@ class Appliance:
     async def _advance(self, seconds: float) -> None:
         target = self.runtime.clock.now() + seconds
         await self.runtime.settle(seconds)
-        self.runtime.clock.set(max(target, self.runtime.clock.now()))
+        self.runtime.clock.advance(target)
 
     def certificate(self, name: str) -> Certificate:
         """A local certificate. Raises `KeyError`."""

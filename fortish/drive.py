@@ -115,7 +115,7 @@ class Runtime:
         while job := jobs.next_job(self.box, self.clock.now() if typing else latest):
             if job.due > latest:
                 break
-            self.clock.set(max(job.due, self.clock.now()))
+            self.clock.advance(job.due)
             await drive(jobs.flow(self.box, job), self, scope=job.scope)
 
     async def work(self) -> None:

@@ -292,7 +292,7 @@ class Player:
             return True
         given = deque(typed.answers)
         page.answer = lambda question, kind: self._answer(typed, given, queue, kind)
-        self.runtime.clock.set(self.runtime.clock.now() + self.tick)
+        self.runtime.clock.advance(self.runtime.clock.now() + self.tick)
         page.driving = Driving(self.session.feed(typed.text), self.runtime, page)
         await page.driving.run()
         page.driving = None

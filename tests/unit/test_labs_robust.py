@@ -298,8 +298,8 @@ def test_a_home_without_the_right_to_write_is_told(
     for folder in (home, home / "lab"):
         folder.chmod(0o777)
     (home if part == "home" else home / "lab").chmod(0o555)
-    for folder in (tmp_path, *tmp_path.parents[:2], played[0].parent):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents, played[0].parent):
+        folder.chmod(folder.stat().st_mode | 0o055)
     os.seteuid(65534)
     try:
         assert run("start", f"{played[0]}/", "--home", home) == 2
