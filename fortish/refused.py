@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fortish.replay import Failure
-from fortish.report.secrets import MASK, masked
 
 LONGEST = 60  # characters of a refused line that are shown
 _SECRET = re.compile(r"(^|-)(pass|pwd|psk|secret|priv|passwd|key)", re.IGNORECASE)  # of a line with a misspelt verb
@@ -20,6 +19,8 @@ _PLACEHOLDER = re.compile(r"\$\{[^}\n]*\}|\$\([A-Za-z_]\w*\)|\{\{.*?\}\}|\{%.*?%
 
 def told(failure: Failure) -> str:
     """A failure on one line: where, the box's words, and the line that was refused, cut."""
+    from fortish.report.secrets import MASK
+
     line, secrets = _masked(failure.line)
     message = failure.message
     for secret in sorted(secrets, key=len, reverse=True):
@@ -30,6 +31,8 @@ def told(failure: Failure) -> str:
 
 
 def _masked(line: str) -> tuple[str, set[str]]:
+    from fortish.report.secrets import MASK, masked
+
     shown, secrets = masked(line)
     words = line.split()
     place = next((at for at, word in enumerate(words) if at and _SECRET.search(word)), len(words))

@@ -16,7 +16,6 @@ from fortish import screen
 from fortish.access import ADMIN, FACTORY
 from fortish.cmdb.entries import GLOBAL
 from fortish.commands import DebugSwitch
-from fortish.completion import candidates, layout
 from fortish.drive import Driving, Runtime, Store, drive
 from fortish.errors import Interrupted, StorageFault
 from fortish.login import login
@@ -341,6 +340,8 @@ class Player:
 
     def _help(self, line: str) -> None:
         """What `?` lists at the end of a line."""
+        from fortish.completion import candidates, layout
+
         if lines := layout(candidates(self.session, line[:-1])):
             self.page.put("\n".join(lines))
         if self.echo:

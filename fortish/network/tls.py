@@ -11,7 +11,6 @@ import contextlib
 import ipaddress
 import os
 import ssl
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -257,6 +256,8 @@ def pem_file(text: str) -> Iterator[str]:
         finally:
             os.close(descriptor)
         return
+    import tempfile
+
     descriptor, path = tempfile.mkstemp(suffix=".pem")
     try:
         os.write(descriptor, text.encode())
