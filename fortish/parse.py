@@ -1,9 +1,9 @@
 """Text in, commands out: the only doors from text.
 
-The lark grammar is the one source of truth. A scanner made of its own WORD terminal splits a line; a shape (a verb with
-so many words) is proven once on the LALR tables and remembered, so a long script does not pay for a parser on each
-line. Verbs with keywords inside, and everything the scanner does not take, go through the parser, which words the
-error. No schema is consulted: whether a name exists is not known here.
+The lark grammar is the one source of truth. A scanner of its own WORD terminal splits a line, and a table tells how
+many words a verb takes (tests hold both against the grammar): so neither a start nor a long script pays for a parser.
+Verbs with keywords inside, and everything the scanner does not take, go through the parser, which words the error. No
+schema is consulted: whether a name exists is not known here.
 """
 
 from __future__ import annotations
@@ -52,39 +52,43 @@ def quote(value: str) -> str:
 
 # --- verbs and shapes -----------------------------------------------------------------------------------------------
 
-# Verbs without keywords inside: what is made of the words behind them. Sorted.
+MANY = 1 << 30  # as many words as there are
+Make = Callable[[Words], Command]
+# Verbs without keywords inside: the fewest words behind them, one more than the most, what is made of them. Sorted.
 # fmt: off
-PLAIN: dict[str, Callable[[Words], Command]] = {
-    "abort":    lambda w: c.Abort(),
-    "append":   lambda w: c.Append(w[0], w[1:]),
-    "config":   c.Config,
-    "delete":   lambda w: c.Delete(w[0]),
-    "edit":     lambda w: c.Edit(w[0]),
-    "end":      lambda w: c.End(),
-    "exit":     lambda w: c.Exit(),
-    "next":     lambda w: c.Next(),
-    "purge":    lambda w: c.Purge(),
-    "quit":     lambda w: c.Exit(),
-    "select":   lambda w: c.Select(w[0], w[1:]),
-    "set":      lambda w: c.Set(w[0], w[1:]),
-    "unselect": lambda w: c.Unselect(w[0], w[1:]),
-    "unset":    lambda w: c.Unset(w[0]),
+PLAIN: dict[str, tuple[int, int, Make]] = {
+    "abort":    (0, 1,    lambda w: c.Abort()),
+    "append":   (2, MANY, lambda w: c.Append(w[0], w[1:])),
+    "config":   (1, MANY, c.Config),
+    "delete":   (1, 2,    lambda w: c.Delete(w[0])),
+    "diagnose": (1, MANY, c.Diagnose),
+    "edit":     (1, 2,    lambda w: c.Edit(w[0])),
+    "end":      (0, 1,    lambda w: c.End()),
+    "execute":  (1, MANY, c.Execute),
+    "exit":     (0, 1,    lambda w: c.Exit()),
+    "get":      (0, MANY, c.Get),
+    "next":     (0, 1,    lambda w: c.Next()),
+    "purge":    (0, 1,    lambda w: c.Purge()),
+    "quit":     (0, 1,    lambda w: c.Exit()),
+    "select":   (2, MANY, lambda w: c.Select(w[0], w[1:])),
+    "set":      (2, MANY, lambda w: c.Set(w[0], w[1:])),
+    "tree":     (0, MANY, c.Tree),
+    "unselect": (2, MANY, lambda w: c.Unselect(w[0], w[1:])),
+    "unset":    (1, 2,    lambda w: c.Unset(w[0])),
 }
 # fmt: on
+KEYWORDS: tuple[int, int, Make] = (MANY, 0, c.Config)  # of all other verbs: no number of words will do
 
 
-@cache
 def verbs() -> tuple[str, ...]:
-    """Every verb of the grammar, in its order: its V_ terminals."""
-    names = [terminal.name for terminal in grammar.load("shell", ("start",)).terminals]
-    return tuple(sorted(name[2:].lower() for name in names if name.startswith("V_")))
+    """Every verb of the grammar, sorted."""
+    return grammar.VERBS
 
 
 @cache
 def _word() -> re.Pattern[str]:
-    """The grammar's WORD, as it is."""
-    (terminal,) = (t for t in grammar.load("shell", ("start",)).terminals if t.name == "WORD")
-    return re.compile(terminal.pattern.to_regexp())
+    """The grammar's WORD."""
+    return re.compile(grammar.WORD)
 
 
 def joined(text: str) -> str:
@@ -123,22 +127,6 @@ def resolve_verb(typed: str, legal: Iterable[str] | None = None) -> str:
     raise messages.ambiguous(typed) if found else messages.unknown_action()
 
 
-_proven: dict[tuple[str, int], Callable[[Words], Command]] = {}
-
-
-def _shape(verb: str, count: int) -> Callable[[Words], Command] | None:
-    """What makes a command of `verb` and `count` words; None if the grammar knows no such shape."""
-    from lark.exceptions import LarkError
-
-    if verb not in PLAIN:
-        return None
-    try:
-        grammar.load("shell", ("start",)).parse(" ".join([verb, *["x"] * count]))
-    except LarkError:
-        return None
-    return _proven.setdefault((verb, count), PLAIN[verb])
-
-
 def parse(line: str, legal: Iterable[str] | None = None) -> Command | None:
     """One logical line to a command; None for a blank line or a comment.
 
@@ -152,8 +140,8 @@ def parse(line: str, legal: Iterable[str] | None = None) -> Command | None:
     if not words or not text.startswith(words[0]):  # it begins with a quote that never ends
         raise _unmatched(text)
     verb = resolve_verb(words[0], legal)
-    make = _proven.get((verb, len(words) - 1)) or _shape(verb, len(words) - 1)
-    if make is not None and not ("|" in text and any(word[0] == "|" for word in words)):
+    least, most, make = PLAIN.get(verb, KEYWORDS)
+    if least < len(words) <= most and not ("|" in text and any(word[0] == "|" for word in words)):
         if '"' not in text and "'" not in text and "\\" not in text:
             return make(tuple(words[1:]))
         if open_quote(text) is None:
@@ -219,7 +207,7 @@ def _command(tree: object) -> Command:
         case "alias":
             return c.Alias(*words)
         case verb:
-            return PLAIN[verb](words)
+            return PLAIN[verb][2](words)
 
 
 # --- grep -----------------------------------------------------------------------------------------------------------
@@ -384,15 +372,26 @@ def parse_script(text: str) -> Iterator[tuple[int, Command | CliError]]:
 
 # --- names ----------------------------------------------------------------------------------------------------------
 
-_NAMES = ("subject", "alternatives")
+_NAMES = {"subject": "=", "alternatives": ":"}
+
+
+def _plain_pairs(text: str, mark: str) -> tuple[tuple[str, str], ...] | None:
+    """The pairs of a list that needs no parser: names of letters, nothing escaped; None for any other."""
+    if "\\" in text or not text.isascii():
+        return None
+    pairs = tuple((name.strip(" \t"), value) for name, _, value in (part.partition(mark) for part in text.split(",")))
+    return pairs if all(name.isalpha() and value for name, value in pairs) else None
 
 
 def _pairs(text: str, start: str) -> tuple[tuple[str, str], ...]:
+    """The pairs of a list, as the grammar reads it. Raises `ValueError` with the text."""
+    if (plain := _plain_pairs(text, _NAMES[start])) is not None:
+        return plain
     from lark import Token, Tree
     from lark.exceptions import LarkError
 
     try:
-        tree = grammar.load("names", _NAMES).parse(text, start=start)
+        tree = grammar.load("names", tuple(_NAMES)).parse(text, start=start)
     except LarkError:
         raise ValueError(text) from None
     pairs = [kid.children for kid in tree.children if isinstance(kid, Tree)]

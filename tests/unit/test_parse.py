@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fortish import commands as c
-from fortish import grep
+from fortish import grammar, grep
 from fortish import parse as p
+from fortish.commands import Command
 from fortish.errors import CliError
 
 
@@ -269,6 +270,24 @@ def test_the_scanner_and_the_parser_read_a_line_alike(verb: str, pieces: list[st
         assert outcome(p.parse, line) == outcome(p._by_grammar, line)
 
 
+def test_word_and_verbs_are_those_of_the_grammar() -> None:
+    terminals = grammar.load("shell", ("start",)).terminals
+    (word,) = (terminal.pattern.to_regexp() for terminal in terminals if terminal.name == "WORD")
+    verbs = sorted(terminal.name[2:].lower() for terminal in terminals if terminal.name.startswith("V_"))
+    assert (word, tuple(verbs)) == (grammar.WORD, grammar.VERBS)
+
+
+@pytest.mark.parametrize("verb", p.verbs())
+def test_a_verb_takes_as_many_words_as_in_the_grammar(verb: str) -> None:
+    least, most, make = p.PLAIN.get(verb, p.KEYWORDS)
+    for count in range(6):
+        read = outcome(p._by_grammar, " ".join([verb, *["x"] * count]))
+        if least <= count < most:
+            assert make(("x",) * count) == read
+        else:
+            assert verb not in p.PLAIN or not isinstance(read, Command)
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_a_command_or_a_refusal(text: str) -> None:
     outcome(p.parse, text)
@@ -283,6 +302,18 @@ def test_a_subject_is_its_fields_in_order() -> None:
 
 def test_alternatives_are_their_members_in_order() -> None:
     assert p.parse_alternatives("DNS:a, IP:::1") == (("DNS", "a"), ("IP", "::1"))
+
+
+NAME_PIECES = st.sampled_from(["CN", "DNS", "a", "=", ":", ",", " ", "\t", "\\", "1.2", "é", "-", "\n", "²", "\x00"])
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(sorted(p._NAMES)), st.lists(NAME_PIECES, max_size=9))
+def test_names_that_need_no_parser_are_read_as_it_reads_them(start: str, pieces: list[str]) -> None:
+    text = "".join(pieces)
+    if (plain := p._plain_pairs(text, p._NAMES[start])) is not None:
+        tree = grammar.load("names", tuple(p._NAMES)).parse(text, start=start)
+        assert plain == tuple((str(pair.children[0]).strip(" \t"), str(pair.children[-1])) for pair in tree.children)
 
 
 @pytest.mark.parametrize("text", ["", "CN", "=a", "CN=a,", ",CN=a", "CN=a,b"])
