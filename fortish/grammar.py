@@ -7,11 +7,13 @@ is done without.
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from fortish import __version__
+from fortish.cache import folder as folder_for_caches
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -34,18 +36,8 @@ def folder() -> Path:
 
 def _cache_file(name: str) -> str | bool:
     """A file of our own user's for the tables of a parser (they are pickled, so no shared folder will do)."""
-    from fortish import __version__
-
-    root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    target = Path(root) / "fortish"
-    try:
-        target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not os.access(target, os.W_OK):
-            return False
-    except OSError:
-        return False
-    tag = f"{sys.implementation.cache_tag}-{__version__}"
-    return str(target / f"{name}-{tag}.lalr")
+    place = folder_for_caches()
+    return False if place is None else str(place / f"{name}-{sys.implementation.cache_tag}-{__version__}.lalr")
 
 
 @cache

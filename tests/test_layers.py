@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent / "fortish"
 
 ROWS = (
-    ("errors", "steps", "commands", "messages", "grammar"),  # vocabulary
+    ("cache", "errors", "steps", "commands", "messages", "grammar"),  # vocabulary
     ("parse", "grep", "httpauth", "pki", "debug", "zones", "cmdb"),  # text and data
     (
         "access",

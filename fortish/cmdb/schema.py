@@ -13,6 +13,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from fortish.cache import parsed
+
 ROOT = Path(__file__).parent.parent / "schema"
 Level = tuple[int, ...]
 PathWords = tuple[str, ...]
@@ -160,19 +162,29 @@ def _paths() -> dict[PathWords, Path]:
     """Every table's file by its path."""
     found = {}
     for folder, _, files in os.walk(ROOT):
+        above = Path(folder).relative_to(ROOT).parts
         for name in files:
             if name.endswith(".toml") and not name.startswith("_"):
-                file = Path(folder, name)
-                found[(*file.parent.relative_to(ROOT).parts, name.removesuffix(".toml"))] = file
+                found[(*above, name.removesuffix(".toml"))] = Path(folder, name)
     return found
+
+
+def _parsed(file: Path) -> Any:
+    """What stands in a file: reading TOML takes longer than all the rest of a table."""
+
+    def parse(text: str) -> Any:
+        import tomllib
+
+        return tomllib.loads(text)
+
+    return parsed(file, parse)
 
 
 @cache
 def _outline() -> dict[str, Any]:
     """Help of the inner paths, and the order in which a whole configuration is printed."""
-    import tomllib
-
-    return tomllib.loads((ROOT / "_help.toml").read_text("utf-8"))
+    found: dict[str, Any] = _parsed(ROOT / "_help.toml")
+    return found
 
 
 class Schema:
@@ -299,9 +311,7 @@ def _in_global_tree(table: Table, typed: PathWords) -> Table:
 @cache
 def _read(path: PathWords, level: Level) -> Table:
     """One table of one level; boxes share it, for it is never changed."""
-    import tomllib
-
-    return _table(path, tomllib.loads(_paths()[path].read_text("utf-8")), level)
+    return _table(path, _parsed(_paths()[path]), level)
 
 
 def _table(path: PathWords, raw: dict[str, Any], level: Level, scope: str = "global", nested: bool = False) -> Table:
