@@ -12,16 +12,21 @@ from typing import Any
 
 from fortish import __version__
 
+OTHERS_WRITE = 0o022
+
 
 @cache
 def folder() -> Path | None:
-    """Our own user's folder, which nobody else may read; None where there is no place for one."""
+    """Our own user's folder, into which nobody else may write; None where there is no place for one."""
     root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     found = Path(root, "fortish")
     try:
         found.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = found.stat()
     except OSError:
         return None
+    if hasattr(os, "geteuid") and (held.st_uid != os.geteuid() or held.st_mode & OTHERS_WRITE):
+        return None  # what is kept there is believed
     return found if os.access(found, os.W_OK) else None
 
 

@@ -210,9 +210,9 @@ def _context(trust: Trust, highest: str, provisional: bool, keylog: str | None) 
     if trust.anchors:
         context.load_verify_locations(cadata="\n".join(trust.anchors) + "\n")
     if trust.public:
-        import certifi
+        from fortish.network import roots
 
-        context.load_verify_locations(cafile=certifi.where())
+        roots.load(context)
     if keylog:
         context.keylog_filename = keylog
     return context
