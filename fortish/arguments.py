@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,21 +17,20 @@ Run = Callable[[argparse.Namespace], int]  # one command with its arguments; the
 DESCRIPTION = "A FortiOS-style configuration shell that really enrolls its certificates over EST (RFC 7030)."
 
 
-def parser(runs: Mapping[str, Run], *, labs: bool = False) -> argparse.ArgumentParser:
-    """All commands; those of `lab` only when they are asked for, since they live in modules of their own."""
+def parser(runs: Mapping[str, Run], words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser for these words: a command has its arguments only when it is the one that they ask for."""
     parser = argparse.ArgumentParser(prog="fortish", description=DESCRIPTION, epilog="example: fortish demo 1")
     parser.add_argument("--version", action="version", version=f"fortish {__version__}")
-    commands = parser.add_subparsers(metavar="command", required=True)
+    commands = parser.add_subparsers(metavar="command", required=True, prog="fortish")
+    asked = words[0] if words[0] in runs else ""
     for name, help_, example, arguments in COMMANDS:
-        one = commands.add_parser(
-            name, help=help_, description=f"{help_[0].upper()}{help_[1:]}.", epilog=f"example: fortish {example}"
-        )
-        one.set_defaults(run=runs[name])
-        arguments(one)
-        if labs and name == "lab":
-            from fortish.labs.command import add_to
-
-            add_to(one)
+        if asked in (name, ""):
+            one = commands.add_parser(
+                name, help=help_, description=f"{help_[0].upper()}{help_[1:]}.", epilog=f"example: fortish {example}"
+            )
+            one.set_defaults(run=runs[name])
+            if asked:
+                arguments(one)
     return parser
 
 
@@ -133,7 +132,9 @@ def _seconds(text: str) -> float:
 
 
 def _lab(parser: argparse.ArgumentParser) -> None:
-    """Its subcommands have them."""
+    from fortish.labs.command import add_to
+
+    add_to(parser)
 
 
 # Name, help, example, arguments; as `--help` lists them.

@@ -9,9 +9,7 @@ from pathlib import Path
 
 from fortish.boot import decoded, read_text
 from fortish.box import Box
-from fortish.check import doubtful_comments
 from fortish.errors import CliError, UsageError
-from fortish.refused import parts, placeholder
 from fortish.session import Session
 
 
@@ -20,6 +18,11 @@ def texts(names: Sequence[str]) -> list[tuple[str, int, str]]:
 
     A doubtful comment is warned of. Of a MIME envelope the parts that hold commands are texts; others are told.
     """
+    if not names:
+        return []
+    from fortish.check import doubtful_comments
+    from fortish.refused import parts
+
     found = []
     for name in names:
         whole = _standard_input() if name == "-" else read_text(Path(name))
@@ -41,6 +44,10 @@ def _standard_input() -> str:
 
 def templates(sources: Iterable[tuple[str, str, object]], files: Collection[str]) -> None:
     """Say of each of the `files`, in which something was refused, if it is a template that nobody filled in."""
+    if not files:
+        return
+    from fortish.refused import placeholder
+
     told = set()
     for name, text, _ in sources:
         if name in files and name not in told and (found := placeholder(text)):

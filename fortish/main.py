@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
+import atexit
 import contextlib
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from fortish.arguments import Run, parser, started
@@ -18,6 +18,8 @@ from fortish.errors import StorageFault, UsageError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    if arguments is None:  # a process of its own: at its end Python need not look for cycles in all that goes anyway
+        atexit.register(gc.freeze)
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or (words[0] not in RUNS and words[0] not in ("-h", "--help", "--version")):
         if words and not words[0].startswith("-"):
@@ -55,7 +57,7 @@ def _run(words: Sequence[str]) -> int:
     if sys.stdout is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     try:
-        options = parser(RUNS, labs=words[:1] == ["lab"]).parse_args(words)
+        options = parser(RUNS, words).parse_args(words)
         status: int = _list_firmwares() if getattr(options, "firmware", "") == "list" else options.run(options)
         return status
     finally:
@@ -81,9 +83,11 @@ def _list_firmwares() -> int:
 
 def shell(given: argparse.Namespace) -> int:
     """The interactive appliance; what is piped into it is played."""
+    import asyncio
+
     if sys.stdin is None or not sys.stdin.isatty():
         words = ["replay", "-"]
-        return replay(argparse.Namespace(**{**vars(parser(RUNS).parse_args(words)), **vars(given)}))
+        return replay(argparse.Namespace(**{**vars(parser(RUNS, words).parse_args(words)), **vars(given)}))
     return asyncio.run(_shell(given))
 
 
@@ -118,6 +122,8 @@ def _history() -> Path | None:
 
 def replay(given: argparse.Namespace) -> int:
     """Scripts, backups and screen copies."""
+    import asyncio
+
     if not given.files_ and not given.lines:
         raise UsageError("replay: no FILE and no -c LINE")
     from fortish.replayed import replayed
@@ -127,6 +133,8 @@ def replay(given: argparse.Namespace) -> int:
 
 def check(given: argparse.Namespace) -> int:
     """Scripts against grammar and schema."""
+    from dataclasses import replace
+
     from fortish.boot import Options, boot
     from fortish.check import findings, report
     from fortish.files import templates, texts
@@ -152,6 +160,8 @@ def lab(given: argparse.Namespace) -> int:
 
 def demo(given: argparse.Namespace) -> int:
     """The enrollment guide's examples."""
+    import asyncio
+
     from fortish.demo import play
 
     return asyncio.run(play(given.example, sys.stdout.write))
@@ -159,6 +169,8 @@ def demo(given: argparse.Namespace) -> int:
 
 def est_check(given: argparse.Namespace) -> int:
     """An EST server judged."""
+    import asyncio
+
     from fortish.estcheck import check, failures, report
 
     credentials = None if given.user is None else (given.user, _password())
@@ -183,6 +195,8 @@ def _password() -> str:
 
 def responder(given: argparse.Namespace) -> int:
     """The lab's EST server."""
+    import asyncio
+
     from fortish.boot import read_text
     from fortish.estserver import responder_for, serve
 

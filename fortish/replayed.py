@@ -15,7 +15,6 @@ from fortish.boot import restoring
 from fortish.drive import Runtime
 from fortish.files import save, templates, texts
 from fortish.messages import Text
-from fortish.refused import told
 from fortish.replay import Failure, Onlooker, Player, Typed, typed_lines
 from fortish.session import Session
 
@@ -34,8 +33,10 @@ async def replayed(given: argparse.Namespace) -> int:
             failures, whole = await _played(given, runtime, sources, onlooker)
     finally:
         await runtime.close()
-    for failure in failures if given.quiet else ():
-        print(told(failure))
+    if failures and given.quiet:
+        from fortish.refused import told
+
+        print("\n".join(map(told, failures)))
     templates(sources, {failure.file for failure in failures})
     return 1 if failures or not whole else 0
 

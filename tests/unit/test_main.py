@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 from pathlib import Path
 
@@ -28,6 +29,31 @@ def left(words: list[str]) -> object:
 def test_the_version_is_the_packages(capsys: Capture) -> None:
     assert left(["--version"]) == 0
     assert capsys.readouterr().out == f"fortish {__version__}\n"
+
+
+IMPORTED = """
+import sys
+from fortish.main import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+print(*sys.modules, file=sys.stderr)
+"""
+HEAVY = frozenset({"cryptography", "h11", "httpx", "lark", "prompt_toolkit", "pyasn1", "rich", "wcwidth"})
+CONFIGURING = ["config system interface", "edit port1", "set alias a", "end", "get system status"]
+
+
+@pytest.mark.parametrize(
+    ("words", "absent"),
+    [
+        (["--version"], {*HEAVY, "asyncio", "dataclasses"}),
+        (["replay", "--quiet", *(word for line in CONFIGURING for word in ("-c", line))], {*HEAVY, "fortish.refused"}),
+    ],
+)
+def test_what_a_command_has_no_use_for_is_not_imported(words: list[str], absent: set[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORTED, *words], capture_output=True, text=True, check=True)
+    assert not absent & set(done.stderr.split())
 
 
 @pytest.mark.parametrize("command", RUNS)
