@@ -162,7 +162,7 @@ class Appliance:
 
     async def _advance(self, seconds: float) -> None:
         target = self.runtime.clock.now() + seconds
-        await self.runtime.settle(seconds)
+        await self.runtime.pass_time(seconds)
         self.runtime.clock.advance(target)
 
     def certificate(self, name: str) -> Certificate:

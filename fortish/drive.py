@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from fortish import jobs
 from fortish.box import Box
-from fortish.clock import Clock
+from fortish.clock import Clock, HostClock
 from fortish.cmdb.entries import GLOBAL
 from fortish.commands import DebugSwitch
 from fortish.errors import FortishError, Interrupted, LinkLost, StorageFault
@@ -106,7 +106,14 @@ class Runtime:
                 console.trace(stamp + line)
 
     async def settle(self, seconds: float = 60, *, typing: bool = False) -> None:
-        """Run the background work that falls due within `seconds`, in its order, moving a clock that can be moved.
+        """Run the background work that falls due within `seconds`, in its order: see `pass_time`, `wait`."""
+        if isinstance(self.clock, HostClock):
+            await self.wait(seconds, typing=typing)
+        else:
+            await self.pass_time(seconds, typing=typing)
+
+    async def pass_time(self, seconds: float, *, typing: bool = False) -> None:
+        """Run the work that falls due within `seconds`, moving the clock from one moment to the next.
 
         For replay and the Python door, where nobody sits and waits. While a script is `typing`, work that is there for
         somebody who does nothing is done only when it is due.
@@ -116,6 +123,19 @@ class Runtime:
             if job.due > latest:
                 break
             self.clock.advance(job.due)
+            await drive(jobs.flow(self.box, job), self, scope=job.scope)
+
+    async def wait(self, seconds: float, *, typing: bool = False) -> None:
+        """Run the work that falls due within `seconds` of the host's time, and wait for it.
+
+        A real server that has said when it may be asked again is not asked sooner (RFC 7030 section 4.2.3). While a
+        script is `typing`, nothing waits for that.
+        """
+        latest = self.clock.now() + seconds
+        while job := jobs.next_job(self.box, *((self.clock.now(),) * 2 if typing else (latest, latest))):
+            if job.due > latest:
+                break
+            await self.clock.until(job.due)
             await drive(jobs.flow(self.box, job), self, scope=job.scope)
 
     async def work(self) -> None:

@@ -35,9 +35,13 @@ class Job:
     scope: str = GLOBAL
 
 
-def next_job(box: Box, idle: float = math.inf) -> Job | None:
-    """The job that falls due first, or None. What is done because nobody does anything counts up to `idle` only."""
-    known = (job for job in all_jobs(box) if job.due <= idle or job.kind not in IDLE)
+def next_job(box: Box, idle: float = math.inf, polls: float = math.inf) -> Job | None:
+    """The job that falls due first, or None.
+
+    What is done because nobody does anything counts up to `idle` only, what a server is asked again up to `polls`.
+    """
+    latest = {**dict.fromkeys(IDLE, idle), "poll": polls}
+    known = (job for job in all_jobs(box) if job.due <= latest.get(job.kind, math.inf))
     return min(known, key=lambda job: job.due, default=None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import random
 import re
 import signal
@@ -155,6 +156,25 @@ def test_a_scep_request_that_waits_survives_a_kill(tmp_path: Path, policy: Path)
                 box.advance(seconds=300)
                 issued = box.certificate("web").x509
         assert issued.subject.rfc4514_string() == "CN=web"
+
+
+def test_a_script_does_not_ask_a_real_server_again_before_its_time(tmp_path: Path) -> None:
+    """RFC 7030 section 4.2.3: the host's time passes, whatever a script does; at its end it is waited for."""
+    folder, policy = tmp_path / "ca", tmp_path / "policy.toml"
+    policy.write_text('approval = "manual"\nretry-after = 1\napprove-after = 2')
+    with running(folder, policy) as responder:
+        with fortish.Appliance(network="real", trust=folder / "cacert.pem") as box:
+            options = 'CN=web "" estuser estpwd'
+            line = f"execute vpn certificate local generate est web ec-secp256r1 {responder.url} {options}\n"
+            started = time.time()
+            played = box.session().play(line + "get system status\n" * 20)
+            assert not played.failed and "asked again in 1 seconds" in played.text
+            assert abs(box.runtime.clock.now() - time.time()) < 0.1 and time.time() > started + 2
+            assert box.certificate("web").x509.subject.rfc4514_string() == "CN=web"
+        responder.killed()
+    times = [visit.time for visit in reopened(folder).history if visit.operation == "simpleenroll"]
+    assert len(times) == 3
+    assert all((later - sooner).total_seconds() > 0.95 for sooner, later in itertools.pairwise(times))
 
 
 def test_every_certificate_that_a_client_was_given_is_known_after_a_kill(tmp_path: Path) -> None:
