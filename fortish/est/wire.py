@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+from collections.abc import Iterator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -23,6 +25,7 @@ BODY_LIMIT = 1 << 20  # bytes of a response's body
 LONGEST_URL = 8000  # characters of a redirection; RFC 9110 section 4.1 asks that so many be taken
 TEXT_LIMIT = 200  # characters of an error body that are shown
 COLUMNS = 64
+_ARMOURED = re.compile(rb"^-----BEGIN [^\n]*\n(.*?)^-----END ", re.MULTILINE | re.DOTALL)
 
 
 def operation_url(base: str, label: str, operation: str) -> str:
@@ -126,11 +129,16 @@ def decode(content: bytes) -> bytes:
     """The DER in a body. Raises `PeerFault`: it is empty or not base64."""
     if content[:1] == b"\x30" and not content[:64].isascii():
         return content
-    text = b"".join(line for line in content.split(b"\n") if not line.startswith(b"-----"))
-    text = text.translate(None, b" \t\r\n")
-    if not text:
+    pieces = [piece for piece in _pieces(content) if piece]
+    if not pieces:
         raise PeerFault("the body is empty")
     try:
-        return base64.b64decode(text, validate=True)
+        return b"".join(base64.b64decode(piece, validate=True) for piece in pieces)
     except binascii.Error as error:
         raise PeerFault(str(error)) from None
+
+
+def _pieces(content: bytes) -> Iterator[bytes]:
+    """The base64 of each PEM armour, several as of a file, and not what stands around them; without any, all of it."""
+    for piece in _ARMOURED.findall(content) or [content]:
+        yield piece.translate(None, b" \t\r\n")

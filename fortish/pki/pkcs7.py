@@ -1,13 +1,13 @@
 """Certs-only PKCS #7 messages (RFC 5652, the degenerate SignedData of RFC 5272 section 4.1), read and written.
 
-Read leniently: BER, any version, any content, CRLs, signers and trailing bytes are passed over, and a bare certificate
-is taken for a list of one, since real EST servers send all of these. It verifies no signature: a certs-only message
+Read leniently: BER, any version, any content, CRLs, signers and trailing bytes are passed over, and bare certificates
+are taken for a list of them, since real EST servers send all of these. It verifies no signature: a certs-only message
 has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -67,7 +67,7 @@ def _encoded_certificates(data: bytes) -> list[bytes]:
     outer = der.first(data)
     head = list(islice(der.children(outer), 2))
     if head and head[0].tag == der.SEQUENCE:  # a ContentInfo starts with an OID, a certificate with its tbsCertificate
-        return [outer.raw]
+        return _not_too_many(_bare(data))
     if not head or head[0].tag != der.OID:
         raise Pkcs7Fault(NOT_PKCS7)
     if head[0].raw != _SIGNED_DATA:
@@ -75,6 +75,20 @@ def _encoded_certificates(data: bytes) -> list[bytes]:
     if len(head) < 2 or head[1].tag != der.CONTEXT_0:
         raise Pkcs7Fault(NOT_PKCS7)
     return _members(_signed_data(head[1]))
+
+
+def _bare(data: bytes) -> Iterator[bytes]:
+    """Certificates that stand one after another, as a PEM file has them; what else follows is passed over."""
+    while data.startswith(b"\x30"):
+        try:
+            outer = der.first(data)
+            inner = next(der.children(outer), None)
+        except DerFault:
+            return
+        if inner is None or inner.tag != der.SEQUENCE:
+            return
+        yield outer.raw
+        data = data[len(outer.raw) :]
 
 
 def _signed_data(explicit: der.Element) -> der.Element:
@@ -92,9 +106,14 @@ def _members(signed_data: der.Element) -> list[bytes]:
         raise Pkcs7Fault(NO_CERTIFICATES)
     # Only plain certificates are SEQUENCEs; the obsolete and attribute ones of CertificateChoices are tagged.
     plain = (item.raw for item in der.children(holder) if item.tag == der.SEQUENCE)
-    found = list(islice(plain, MOST_CERTIFICATES + 1))
-    if len(found) > MOST_CERTIFICATES:
-        raise Pkcs7Fault(TOO_MANY)
+    found = _not_too_many(plain)
     if not found:
         raise Pkcs7Fault(NO_CERTIFICATES)
+    return found
+
+
+def _not_too_many(encoded: Iterable[bytes]) -> list[bytes]:
+    found = list(islice(encoded, MOST_CERTIFICATES + 1))
+    if len(found) > MOST_CERTIFICATES:
+        raise Pkcs7Fault(TOO_MANY)
     return found

@@ -37,6 +37,14 @@ def test_a_body_is_read_in_every_form_seen(form: str) -> None:
     assert wire.decode(forms(DER)[form]) == DER
 
 
+def test_every_armour_of_a_pem_file_is_read_and_what_stands_around_them_is_not() -> None:
+    """Some servers send the file in which they keep their CA certificates."""
+    pieces = [bytes([0x30, size]) * size for size in (10, 11, 12)]  # with two, one and no `=` at the end
+    blocks = "".join(f"subject=CN = a\n-----BEGIN X-----\n{wire.encode(one)}-----END X-----\n\n" for one in pieces)
+    for text in (blocks, blocks.replace("\n", "\r\n")):
+        assert wire.decode(text.encode()) == b"".join(pieces)
+
+
 @given(st.binary(min_size=1, max_size=300))
 def test_what_is_encoded_is_decoded_and_stands_in_64_columns(raw: bytes) -> None:
     text = wire.encode(raw)

@@ -92,6 +92,11 @@ def test_a_bare_certificate_is_a_list_of_one():
     assert p7.read_certs(ENCODED[0] + b"\n") == CERTIFICATES[:1]
 
 
+@pytest.mark.parametrize("rest", [b"", b"\n", b"\x30", b"\x30\x00", b"\x30\x03\x02\x01\x05"])
+def test_bare_certificates_one_after_another_are_a_list(rest):
+    assert p7.read_certs(b"".join(ENCODED) + rest) == CERTIFICATES
+
+
 DEEP = b"\x30\x80" * 100_000
 REFUSED = {
     "empty": (b"", p7.NOT_PKCS7),
@@ -111,6 +116,7 @@ REFUSED = {
     "junk for a certificate": (message(*fields(holder=der.encode(0xA0, b"\x30\x00"))), p7.BAD_CERTIFICATE),
     "a bad bare certificate": (b"\x30\x02\x30\x00", p7.BAD_CERTIFICATE),
     "101 certificates": (message(*fields(holder=der.encode(0xA0, ENCODED[0] * 101))), p7.TOO_MANY),
+    "101 bare certificates": (ENCODED[0] * 101, p7.TOO_MANY),
     "nested": (DEEP, p7.NOT_PKCS7),
 }
 
