@@ -47,7 +47,7 @@ MASKS: tuple[tuple[re.Pattern[str], str], ...] = tuple((re.compile(pattern), mas
     (r"time=\d+\.\d ms",                                    "time=<ms> ms"),
     (r"min/avg/max = [\d.]+/[\d.]+/[\d.]+ ms",              "min/avg/max = <ms> ms"),
     (r"after \d+ (ms|milliseconds)",                        r"after <ms> \1"),
-    (r'(boundary|nonce|opaque)="[^"]*"',                    r'\1="<\1>"'),
+    (r'(boundary|nonce|opaque)=(?:"[^"]*"|[^\s",;]+)',       r'\1="<\1>"'),
     (r"ENC [A-Za-z0-9+/]{20,}={0,2}",                       "ENC <secret>"),
     (r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",    "<uuid>"),
     (r"[A-Za-z0-9+/]{64}$",                                 "<base64>"),

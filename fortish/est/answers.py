@@ -53,6 +53,8 @@ def _trusted(going: Walk, answer: Answered) -> str | None:
 
 def _carried(going: Walk, answer: Answered) -> str | None:
     notes = []
+    if answer.response.status_code != 200:
+        notes.append(f"answered with {answer.response.status_code}, where 200 is asked for (RFC 7030 section 4.2.3)")
     if answer.response.http_version == "HTTP/1.0":
         notes.append("answered with HTTP/1.0, so that each request needs a connection of its own")
     if answer.took > SLOW and answer.took > SLOWER * going.quickest:

@@ -45,22 +45,27 @@ def _with_intermediates(box: Box, scope: str, certificate: str) -> str:
     return "\n".join([certificate, *(pem.pem(above) for above in path[1:-1])])
 
 
-def set_auth(box: Box, context: EstContext, *, http: bool) -> Generator[Step, Any, Connection]:
-    """Who the box says it is: a client certificate or a TLS-SRP user, HTTP credentials. Raises `EnrollFault`."""
+def set_auth(box: Box, context: EstContext, *, http: bool, if_asked: bool = True) -> Generator[Step, Any, Connection]:
+    """Who the box says it is: a client certificate or a TLS-SRP user, HTTP credentials. Raises `EnrollFault`.
+
+    Without `http` the HTTP user is sent to who asks for it, and not before; without `if_asked`, too, to nobody.
+    """
     yield trace(EstLine.SET_AUTH)
     if context.srp is not None:
         yield trace(EstLine.SRP_USERNAME)
         yield trace(EstLine.SRP_PASSWORD)
     elif context.client_cert:
         yield from _set_identity(box, context, context.client_cert)
-    credentials = None
-    if http and (context.http_username or context.http_password):
-        credentials = context.http_username or "", context.http_password or ""
-        if wrong := http_fault(*credentials):
+    user, password = context.http_username or "", context.http_password or ""
+    credentials = (user, password) if user or password else None
+    wrong = http_fault(*credentials) if credentials else None
+    if http and credentials:
+        if wrong:
             raise EnrollFault(wrong())
         yield trace(EstLine.USERNAME)
         yield trace(EstLine.PASSWORD)
-    return Connection(context, credentials, box.clock.now)
+    may = http or (if_asked and wrong is None)
+    return Connection(context, credentials if may else None, box.clock.now, unasked=http)
 
 
 def http_fault(user: str, password: str) -> Text | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fortish.box import CA, Box
@@ -69,13 +70,13 @@ def authority_changes(box: Box, context: EstContext, usable: list[x509.Certifica
 def _usable(
     box: Box, context: EstContext, received: list[x509.Certificate]
 ) -> Generator[Step, Any, list[x509.Certificate]]:
-    """The received certificates that may be kept, roots first, the newest before all."""
+    """The received certificates that may be kept, in an order of ours: theirs means nothing (RFC 5652 section 5.1)."""
     newest = newest_root(received)
     known = [pem.certificate(text_) for text_ in box.authorities(context.scope).values()]
     anchors = known if newest is None else [newest, *known]
     at = box_time(box)
     usable = []
-    for certificate in sorted(received, key=lambda c: (c != newest, not chains.self_signed(c))):
+    for certificate in sorted(received, key=partial(_rank, newest)):
         try:
             if not chains.is_ca(certificate):
                 yield trace(EstLine.SKIPPED_CA, reason="it is not a CA certificate")
@@ -88,6 +89,17 @@ def _usable(
     if not usable:
         raise EnrollFault("the server sent no usable CA certificate")
     return usable
+
+
+def _rank(newest: x509.Certificate | None, certificate: x509.Certificate) -> tuple[object, ...]:
+    """Where a certificate stands: the newest root, other roots, intermediates, the links between old root and new."""
+    is_link = newest is not None and certificate.subject == newest.subject
+    return (
+        certificate != newest,
+        not chains.self_signed(certificate),
+        is_link,
+        not is_link or newest is None or not keys.same_key(certificate, newest),
+    )
 
 
 def newest_root(received: Iterable[x509.Certificate]) -> x509.Certificate | None:

@@ -1,9 +1,9 @@
 """One EST connection: dialled when first needed, kept for all operations, dialled anew once if the server closed it.
 
-Every request goes out on one `Link`, so a request may be bound to its TLS session (RFC 7030 section 3.5). A Digest
-challenge is answered once, on a verified link. Redirections are followed (section 3.2.1): inside the origin unasked; to
-another one on a connection of its own, which is verified as the first and gets no user and no password, and for a POST
-only if the administrator agrees.
+Every request goes out on one `Link`, so a request may be bound to its TLS session (RFC 7030 section 3.5). A challenge
+is answered once, on a verified link. Redirections are followed (section 3.2.1): inside the origin unasked; to another
+one on a connection of its own, which is verified as the first and gets no user and no password, and for a POST only if
+the administrator agrees.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fortish import httpauth
 from fortish.errors import LinkLost, PeerFault
 from fortish.est import wire
 from fortish.est.context import EstContext
-from fortish.est.digest import Digest, challenge, texts
+from fortish.est.digest import Digest, challenge, offers_basic, texts
 from fortish.est.trace import EstLine, late, trace
 from fortish.est.trust import is_unknown
 from fortish.messages import Text
@@ -36,7 +36,8 @@ BINDABLE = "TLSv1.2"  # tls-unique is not defined on anything newer (RFC 8446 ap
 class Connection:
     """The connection of one enrollment. `credentials` are for HTTP authentication; `now` is the box's clock.
 
-    `provisional`: whoever answers is listened to, and nothing secret is sent.
+    `unasked`: HTTP Basic is sent at once, not only to who asks for it. `provisional`: whoever answers is listened to,
+    and nothing secret is sent.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Connection:
         credentials: tuple[str, str] | None,
         now: Callable[[], float],
         *,
+        unasked: bool = True,
         provisional: bool = False,
     ) -> None:
         self.context = context
@@ -54,6 +56,7 @@ class Connection:
         self.link: Link | None = None  # to the server itself
         self._home = context.host.lower(), context.port
         self._others: dict[tuple[str, int], Link] = {}  # to where it has redirected
+        self._basic = unasked  # whether HTTP Basic is sent, where there are credentials
         self._digest: Digest | None = None
         self._dialled = False
         self._secret = False
@@ -127,7 +130,7 @@ class Connection:
             yield trace(EstLine.POSTED, body=body(self._others[place]))
 
     def _authenticated(self, method: str, line: EstLine, url: str, body: Body | None) -> Asked:
-        """One request; once more where the server asks for HTTP Digest."""
+        """One request; once more where the server asks for HTTP authentication that it has not had."""
         response = yield from self._traced(method, line, url, body)
         if self.credentials is None or self._is_elsewhere(url):
             return response
@@ -135,14 +138,43 @@ class Connection:
             if self._digest is not None:
                 self._digest.go_on(response)
             return response
-        asked, offered = challenge(texts(response, b"www-authenticate"))
-        if asked is None and offered:
-            yield trace(EstLine.UNANSWERED, offered=wire.printable(offered, wire.TEXT_LIMIT))
-        if asked is None or (self._digest is not None and not asked.stale):
+        if self._basic and self._digest is None and "www-authenticate" not in response.headers:
+            return (yield from self._without_basic(response, method, line, url, body))
+        if (yield from self._answers(response, basic=not self._basic)):
+            return (yield from self._traced(method, line, url, body))
+        return response
+
+    def _without_basic(self, refused: httpx.Response, method: str, line: EstLine, url: str, body: Body | None) -> Asked:
+        """What a server says that refuses HTTP Basic without a challenge: once more without it, to see the challenge.
+
+        libest is one, when it is set to HTTP Digest.
+        """
+        yield trace(EstLine.NO_CHALLENGE)
+        self._basic = False
+        response = yield from self._traced(method, line, url, body)
+        if response.status_code != 401:
             return response
-        self._digest = asked
-        yield trace(EstLine.DIGEST, algorithm=asked.algorithm, realm=wire.printable(asked.realm, wire.TEXT_LIMIT))
-        return (yield from self._traced(method, line, url, body))
+        if (yield from self._answers(response, basic=False)):
+            return (yield from self._traced(method, line, url, body))
+        self._basic = True
+        return refused
+
+    def _answers(self, response: httpx.Response, *, basic: bool) -> Generator[Step, object, bool]:
+        """Whether a challenge can be answered: by HTTP Digest, or by Basic where that is yet to be tried."""
+        headers = texts(response, b"www-authenticate")
+        asked, unknown = challenge(headers)
+        if asked is not None and (self._digest is None or asked.stale):
+            self._digest = asked
+            realm = wire.printable(asked.realm, wire.TEXT_LIMIT)
+            yield trace(EstLine.DIGEST, algorithm=asked.algorithm, realm=realm)
+            return True
+        if basic and self._digest is None and offers_basic(headers):
+            self._basic = True
+            yield trace(EstLine.BASIC)
+            return True
+        if asked is None and unknown:
+            yield trace(EstLine.UNANSWERED, offered=wire.printable(unknown, wire.TEXT_LIMIT))
+        return False
 
     def _traced(self, method: str, line: EstLine, url: str, body: Body | None) -> Asked:
         yield trace(EstLine.URL, url=url)
@@ -190,12 +222,12 @@ class Connection:
         return response
 
     def _authorization(self, method: str, url: str) -> str:
-        """HTTP Basic is sent unasked, the server being authorised by then (RFC 7030 section 3.2.3); to no other one."""
+        """What proves who asks, the server being authorised by then (RFC 7030 section 3.2.3); to no other one."""
         if self.credentials is None or self._is_elsewhere(url):
             return ""
         if self._digest is not None:
             return self._digest.answer(method, wire.target(url), *self.credentials)
-        return httpauth.basic(*self.credentials)
+        return httpauth.basic(*self.credentials) if self._basic else ""
 
     def _dial(self, place: tuple[str, int]) -> Generator[Step, object, Link]:
         """Connect to a host and port. A client certificate is shown wherever it is asked for: it is no secret."""

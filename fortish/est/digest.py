@@ -22,7 +22,10 @@ KNOWN = tuple(f"{name}{session}" for name in httpauth.HASHES for session in ("",
 
 @dataclass(slots=True)
 class Digest:
-    """A challenge that can be answered. `count` is how often its nonce was used; `first` the nonce it began with."""
+    """A challenge that can be answered.
+
+    `count` is how often its nonce was used, `first` the nonce it began with, `named` whether it names its algorithm.
+    """
 
     realm: str
     nonce: str
@@ -32,6 +35,7 @@ class Digest:
     stale: bool = False
     utf8: bool = False
     hides_user: bool = False
+    named: bool = True
     count: int = 0
     cnonce: str = field(default_factory=lambda: secrets.token_hex(8))
     first: str = field(init=False)
@@ -51,15 +55,17 @@ class Digest:
             "realm": quoted(self.realm),
             "nonce": quoted(self.nonce),
             "uri": quoted(target),
-            "response": quoted(Covered(method, target, self.nonce, *more).response(self.algorithm, held)),
-            "algorithm": self.algorithm,
         }
-        if self.opaque is not None:
-            fields["opaque"] = quoted(self.opaque)
         if self.qop or self.algorithm.upper().endswith(httpauth.SESSION):
             fields["cnonce"] = quoted(self.cnonce)
         if self.qop:
-            fields |= {"qop": "auth", "nc": times}
+            fields |= {"nc": times, "qop": "auth"}
+        fields["response"] = quoted(Covered(method, target, self.nonce, *more).response(self.algorithm, held))
+        # What need not be there comes last, and only if it was asked for: libest reads 256 octets.
+        if self.named:
+            fields["algorithm"] = self.algorithm
+        if self.opaque is not None:
+            fields["opaque"] = quoted(self.opaque)
         return "Digest " + ", ".join(f"{name}={value}" for name, value in fields.items())
 
     def _user(self, user: str) -> Mapping[str, str]:
@@ -100,6 +106,11 @@ def challenge(headers: Iterable[str]) -> tuple[Digest | None, str]:
     return best, "" if best or "Basic" in others else ", ".join(dict.fromkeys(others)) or "nothing that can be read"
 
 
+def offers_basic(headers: Iterable[str]) -> bool:
+    """Whether HTTP Basic is among WWW-Authenticate headers."""
+    return any(one.name == "basic" for header in headers for one in httpauth.challenges(header))
+
+
 def _unknown(given: Mapping[str, str]) -> str:
     """Why a Digest challenge cannot be answered, '' where it can be."""
     if not given.get("nonce"):
@@ -124,4 +135,5 @@ def _read(given: Mapping[str, str]) -> Digest:
         given.get("stale", "").lower() == "true",
         given.get("charset", "").lower() == "utf-8",
         given.get("userhash", "").lower() == "true",
+        "algorithm" in given,
     )

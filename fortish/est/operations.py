@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Certificates = Generator[Step, Any, "list[x509.Certificate]"]
 
 LATER = frozenset({202, 429, 503})  # statuses that mean "come back", where Retry-After says when
+MADE = frozenset({200, 201})  # 201 is foundries.io's; RFC 7030 section 4.2.3 has 200
 NONE_AVAILABLE = frozenset({204, 404, 501})  # csrattrs: the server has none, or does not do them (RFC 7030 4.5.2)
 
 
@@ -113,13 +114,15 @@ def _posted(connection: Connection, operation: str, body: Body) -> Generator[Ste
         link = yield from connection.bindable()
         yield trace(EstLine.POSTED, body=(yield from compute(lambda: body(link))))  # which key signs, only it knows
     response: httpx.Response = yield from connection.post(operation, body)
-    yield from _expect_ok(response, connection.now())
+    yield from _expect_ok(response, connection.now(), MADE)
     return response
 
 
-def _expect_ok(response: httpx.Response, now: float) -> Generator[Step, Any, None]:
-    """Anything but 200 ends the operation, with the start of what the server said. Raises `PeerFault`, `Deferred`."""
-    if response.status_code == 200:
+def _expect_ok(
+    response: httpx.Response, now: float, good: frozenset[int] = frozenset({200})
+) -> Generator[Step, Any, None]:
+    """Any other status ends the operation, with the start of what the server said. Raises `PeerFault`, `Deferred`."""
+    if response.status_code in good:
         return
     seconds = wire.retry_after(response, now) if response.status_code in LATER else None
     if seconds is not None:

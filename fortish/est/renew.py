@@ -14,7 +14,7 @@ from fortish.errors import Deferred, LinkLost, PeerFault
 from fortish.est import operations
 from fortish.est.asked import signing
 from fortish.est.auth import set_auth
-from fortish.est.authorities import EnrollFault, authority_changes
+from fortish.est.authorities import EnrollFault, authority_changes, box_time
 from fortish.est.choice import choose_renewed
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext, reconstruct
@@ -22,7 +22,7 @@ from fortish.est.enroll import Ended, Waiting, bodies, ended, failed, save
 from fortish.est.trace import EstLine, dump, trace
 from fortish.est.trust import anchor, proxy_of, trust_of
 from fortish.messages import Text
-from fortish.pki import away, keys, pem, requests, text
+from fortish.pki import away, chains, keys, pem, requests, text
 from fortish.pki.faults import PkiFault
 from fortish.steps import Link, Step
 
@@ -39,7 +39,8 @@ def est_simple_reenroll(box: Box, name: str, scope: str = GLOBAL, key: keys.Priv
     """
     context, values = yield from _reconstructed(box, name, scope)
     itself = yield from _shown_itself(context, values)
-    connection = yield from set_auth(box, context, http=not itself)
+    # Some servers ask for the HTTP user beside a certificate; instead of one that has ended it is not sent.
+    connection = yield from set_auth(box, context, http=not itself, if_asked=_in_time(values["certificate"], box))
     try:
         attributes = yield from operations.csrattrs(connection)
     except (LinkLost, PeerFault) as fault:
@@ -78,6 +79,13 @@ def _may_sign(certificate: str) -> bool:
         return text.may_sign(pem.certificate(certificate))
     except PkiFault:  # whoever uses it says so
         return True
+
+
+def _in_time(certificate: str, box: Box) -> bool:
+    try:
+        return chains.dates_fault([pem.certificate(certificate)], box_time(box)) is None
+    except PkiFault:
+        return False
 
 
 def _reconstructed(box: Box, name: str, scope: str) -> Generator[Step, Any, tuple[EstContext, dict[str, Any]]]:

@@ -75,6 +75,8 @@ class EstLine(Enum):
     DIGEST           = O, 1820, "est_curl_req",               "The server asks for HTTP Digest {algorithm}, realm '{realm}'"
     REDIAL           = O, 1821, "est_curl_req",               "The connection was closed, connecting again"
     REDIRECT_OTHER   = O, 1822, "est_curl_req",               "Connecting to another server, {host} port {port}: user and password are not sent there"
+    BASIC            = O, 1823, "est_curl_req",               "The server asks for HTTP Basic: the user is sent"
+    NO_CHALLENGE     = O, 1824, "est_curl_req",               "HTTP Basic is refused, and not said why: asking without it"
     DEFERRED         = O, 1825, "est_curl_req",               "The server asks to come back in {seconds} seconds"
     BINDING          = O, 1831, "est_curl_req",               "Connecting with TLS 1.2, to bind the request to the session"
     SET_AUTH         = D, 1962, "__est_curl_set_auth",        "trace"

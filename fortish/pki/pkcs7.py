@@ -44,12 +44,15 @@ def read_certs(data: bytes) -> list[x509.Certificate]:
         raise Pkcs7Fault(TRUNCATED if fault.reason == "truncated" else NOT_PKCS7) from None
 
 
-def write_certs(certificates: Iterable[x509.Certificate]) -> bytes:
-    """The DER of a certs-only message, version 1, without content, the certificates in the order given.
+def write_certs(certificates: Iterable[x509.Certificate], *, sort: bool = False) -> bytes:
+    """The DER of a certs-only message, version 1, without content.
 
-    DER would sort them; OpenSSL and EST servers do not, and a reader may not care.
+    The certificates are in the order given, as OpenSSL has it, or (`sort`) in that of a SET OF in DER (X.690 section
+    11.6), on which strict readers insist.
     """
-    encoded = (certificate.public_bytes(Encoding.DER) for certificate in certificates)
+    encoded = [certificate.public_bytes(Encoding.DER) for certificate in certificates]
+    if sort:
+        encoded.sort()
     signed_data = der.encode(
         der.SEQUENCE,
         der.encode(der.INTEGER, b"\x01"),

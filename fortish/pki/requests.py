@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
@@ -136,12 +137,23 @@ def _signature(key: PrivateKey, info: bytes, digest: str) -> tuple[bytes, bytes]
     chosen = _HASHES[digest]
     match key:
         case ec.EllipticCurvePrivateKey():
-            return _identifier(_ECDSA[digest]), key.sign(info, ec.ECDSA(chosen))
+            return _identifier(_ECDSA[digest]), key.sign(info, _ecdsa(chosen))
         case rsa.RSAPrivateKey():
             return _identifier(_RSA[digest], der.encode(der.NULL)), key.sign(info, padding.PKCS1v15(), chosen)
         case dsa.DSAPrivateKey():
             return _identifier(_DSA[digest]), key.sign(info, chosen)
     return (_ED448 if isinstance(key, Ed448PrivateKey) else _ED25519), key.sign(info)
+
+
+def _ecdsa(chosen: hashes.HashAlgorithm) -> ec.ECDSA:
+    """ECDSA without chance (RFC 6979), so that a request that is repeated is the same one, octet for octet.
+
+    A server may know a request that waits by its octets (RFC 7030 section 4.2.3 has the client repeat "the same" one).
+    """
+    try:
+        return ec.ECDSA(chosen, deterministic_signing=True)
+    except UnsupportedAlgorithm:  # OpenSSL before 3.2
+        return ec.ECDSA(chosen)
 
 
 def _identifier(oid: str, parameters: bytes = b"") -> bytes:

@@ -32,21 +32,31 @@ class Holder:
 def holder(state: Responder, asked: Asked, visitor: Visitor, now: datetime, schemes: Sequence[str]) -> Holder:
     """Whoever stands behind a request. A certificate goes before SRP, and that before HTTP. Raises Refused (401).
 
-    `schemes` are those of HTTP that count.
+    `schemes` are those of HTTP that count; the policy may ask for them beside what TLS has (RFC 7030 section 3.2.3).
     """
     certificate, fault = own_certificate(state, visitor, now)
+    by_tls: Holder | None = None
     if certificate is not None:
-        return Holder(tight(certificate.subject), certificate)
-    if visitor.srp_user is not None and visitor.srp_user in state.policy.srp_accounts:
-        return Holder(visitor.srp_user)
+        by_tls = Holder(tight(certificate.subject), certificate)
+    elif visitor.srp_user is not None and visitor.srp_user in state.policy.srp_accounts:
+        by_tls = Holder(visitor.srp_user)
+    if by_tls is not None and not state.policy.http_too:
+        return by_tls
+    user = _http_user(state, asked, now, schemes, fault)
+    return Holder(user) if by_tls is None else by_tls
+
+
+def _http_user(state: Responder, asked: Asked, now: datetime, schemes: Sequence[str], fault: str) -> str:
+    """The user of HTTP Basic or Digest; `fault` is what is wrong with TLS's. Raises Refused (401)."""
     given = asked.header(b"authorization")
     if given is None:
-        raise Refused(401, fault or "user name and password, or a client certificate of this CA, are needed")
+        besides = "beside TLS's own authentication" if state.policy.http_too else "or a client certificate of this CA"
+        raise Refused(401, fault or f"user name and password, {besides}, are needed")
     accounts = state.policy.accounts
     if given.lstrip().partition(b" ")[0].lower() == b"digest" and "digest" in schemes:
-        return Holder(digest_user(given, asked, accounts, state.nonces, now))
+        return digest_user(given, asked, accounts, state.nonces, now)
     if "basic" in schemes:
-        return Holder(_basic_user(given, accounts))
+        return _basic_user(given, accounts)
     raise Refused(401, "HTTP Digest is needed")
 
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from fortish import httpauth
 from fortish.httpauth import Covered
+from fortish.responder.clients import is_about
 from fortish.responder.message import REALM, Asked, Refused
 
 NONCE_LIFE: Final = 300  # seconds
@@ -62,13 +63,20 @@ class Nonces:
         return hmac.new(self.secret, start.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:32]
 
 
-def challenges(nonces: Nonces, now: datetime, stale: bool, hides_user: bool = False) -> list[str]:
-    """One challenge for each algorithm, the strongest first, with a nonce of its own."""
-    more = (", userhash=true" if hides_user else "") + (", stale=true" if stale else "")
-    return [
+def challenges(
+    nonces: Nonces, now: datetime, stale: bool, *, hides_user: bool = False, plain: bool = False
+) -> list[str]:
+    """One challenge for each algorithm, the strongest first, with a nonce of its own.
+
+    `plain`: that of MD5 comes first, and no more is in it than RFC 2617 asks for, which leaves its algorithm out.
+    """
+    old = ", stale=true" if stale else ""
+    more = (", userhash=true" if hides_user else "") + old
+    found = [
         f'Digest realm="{REALM}", qop="auth", algorithm={name}, nonce="{nonces.fresh(now)}", charset=UTF-8{more}'
         for name in ALGORITHMS
     ]
+    return [f'Digest realm="{REALM}", qop="auth", nonce="{nonces.fresh(now)}"{old}', *found[:-1]] if plain else found
 
 
 def digest_user(given: bytes, asked: Asked, accounts: Mapping[str, str], nonces: Nonces, now: datetime) -> str:
@@ -81,7 +89,7 @@ def digest_user(given: bytes, asked: Asked, accounts: Mapping[str, str], nonces:
     algorithm = shown.get("algorithm", "MD5").upper()
     if algorithm not in ALGORITHMS or shown.get("qop", "").lower() != "auth" or any(not shown.get(n) for n in _NEEDED):
         raise Refused(401, "HTTP Digest with qop=auth, a cnonce, and MD5 or SHA-256 is needed")
-    if shown.get("realm") != REALM or shown["uri"] != asked.target:
+    if shown.get("realm") != REALM or not is_about(asked, shown["uri"]):
         raise Refused(401, "the digest is for another realm or another path")
     matching = [user for user, password in accounts.items() if _matches(algorithm, shown, asked.method, user, password)]
     if not matching or not _is_named(algorithm, shown, matching[0]):

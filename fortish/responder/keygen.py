@@ -53,7 +53,7 @@ def multipart(key: PrivateKey, certificates: bytes, certificate_type: str, fault
         parts.reverse()
     edge = b"--" + boundary.encode()
     body = b"".join(edge + b"\r\n" + part for part in parts) + edge + b"--\r\n"
-    return body, f'multipart/mixed; boundary="{boundary}"'
+    return body, f"multipart/mixed; boundary={boundary}"  # a token: not every client takes quotes off
 
 
 def _part(kind: str, content: bytes) -> bytes:

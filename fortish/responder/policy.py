@@ -7,6 +7,7 @@
     srp-accounts = { srpuser = "srppwd" }  # TLS-SRP
     http-auth = ["digest", "basic"]        # what is offered; a client that knows Digest takes it
     userhash = true                        # Digest asks for users that are hidden, RFC 7616 section 3.4.4
+    http-too = true                        # a client certificate or TLS-SRP is not enough: HTTP authentication, too
     pop = "required"                       # "off", "optional" or "required": linking, RFC 7030 section 3.5
     approval = "manual"                    # or "auto": simpleenroll waits (202) until someone approves it
     approve-after = 60                     # seconds after which it is approved unattended
@@ -91,10 +92,10 @@ def _one(key: str, value: object) -> Callable[[], Mapping[str, Any]]:
 class Policy:
     """How a responder behaves. `accounts` and `srp_accounts` map user to password; `days` is a certificate's life.
 
-    `wrap` is the columns of base64: 64 with LF, 76 with CRLF, "none" for one line without an end; "auto" is 64, and
-    one line for a request without User-Agent and Accept, since the client known to send such (strongSwan 5.9) reads
-    nothing else. `faults` maps an operation, or "*" for all others, to what goes wrong in it. `approve_after` of None
-    waits for ever; `retry_after` is in seconds, or "date".
+    `wrap` is the columns of base64: 64 with LF, 76 with CRLF, "none" for one line without an end; "auto" is 64, and one
+    line for a request with no header that it need not have, since the client known to send such (strongSwan 5.9) reads
+    nothing else. `http_too` is whether TLS alone lets nobody in. `faults` maps an operation, or "*" for all others, to
+    what goes wrong in it. `approve_after` of None waits for ever; `retry_after` is in seconds, or "date".
     """
 
     accounts: Mapping[str, str] = field(default_factory=_one("estuser", "estpwd"), repr=False)
@@ -105,6 +106,7 @@ class Policy:
     days: int = 365
     faults: Mapping[str, Fault] = field(default_factory=lambda: MappingProxyType({}))
     http_auth: tuple[str, ...] = ("basic",)
+    http_too: bool = False
     pop: Pop = "off"
     approval: str = "auto"
     approve_after: int | None = None
@@ -297,6 +299,7 @@ _POLICY: Mapping[str, Reader] = MappingProxyType(
         "days":              _DAYS,
         "faults":            _faults,
         "http-auth":         _HTTP_AUTH,
+        "http-too":          _FLAG,
         "intermediate":      _FLAG,
         "labels":            _labels,
         "pop":               _POP,

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from fortish.pki import pkcs7
 from fortish.pki.identity import is_cmc_ra
 from fortish.pki.names import tight
-from fortish.responder import attributes, digest, keygen, revocation
+from fortish.responder import attributes, clients, digest, keygen, revocation
 from fortish.responder.access import Holder, check_renewal, holder, own_certificate
 from fortish.responder.approval import approved, retry_after
 from fortish.responder.binding import check_binding
@@ -50,6 +50,7 @@ _CERTS: Final = "application/pkcs7-mime"
 _CERTS_ONLY: Final = "application/pkcs7-mime; smime-type=certs-only"
 _CSRATTRS: Final = "application/csrattrs"
 _BASE64: Final = ("Content-Transfer-Encoding", "base64")
+_UNREAD: Final = (202, 401)  # answers whose body some clients leave where it is
 
 
 @dataclass(slots=True)
@@ -71,12 +72,7 @@ class _Call:
         wrap = self.state.policy.wrap
         if wrap != "auto":
             return wrap
-        return "none" if self.is_anonymous else 64
-
-    @property
-    def is_anonymous(self) -> bool:
-        """Whether the client tells nothing of itself, which those do that need to be treated with care."""
-        return self.asked.header(b"user-agent") is None and self.asked.header(b"accept") is None
+        return "none" if clients.wants_one_line(self.asked) else 64
 
     @property
     def label(self) -> Label:
@@ -129,8 +125,7 @@ def responding(state: Responder, asked: Asked, visitor: Visitor, now: datetime) 
         given = yield from _answered(call)
     except Refused as refused:
         shown = _challenges(call, refused) if refused.status == 401 else ()
-        # Bouncy Castle, which tells nothing of itself, fails where a challenge has a body that it does not read.
-        text = "" if refused.status == 401 and call.is_anonymous else refused.text
+        text = "" if refused.status in _UNREAD and clients.is_anonymous(asked) else refused.text
         given = refusal(refused.status, text, *refused.headers, challenges=shown)
         if refused.status == 401 and call.operation and call.fault.close_after_401:
             given = replace(given, wire=Wire(close=True))
@@ -142,8 +137,15 @@ def _challenges(call: _Call, refused: Refused) -> list[str]:
     """What a 401 offers, the strongest first (RFC 7616 section 3.7)."""
     offered = call.label.http_auth
     assert offered is not None  # `Policy.label` fills it in
-    hides_user = call.state.policy.userhash
-    found = digest.challenges(call.state.nonces, call.now, refused.stale, hides_user) if "digest" in offered else []
+    if "digest" not in offered:
+        return [BASIC_CHALLENGE]
+    found = digest.challenges(
+        call.state.nonces,
+        call.now,
+        refused.stale,
+        hides_user=call.state.policy.userhash,
+        plain=clients.knows_md5_alone(call.asked),
+    )
     return [*found, BASIC_CHALLENGE] if "basic" in offered else found
 
 
@@ -223,7 +225,7 @@ def _cacerts(call: _Call) -> Answer:
     key = "cacerts", ca.published, call.wrap
     body = call.state.bodies.get(key)
     if body is None:
-        body = armoured(pkcs7.write_certs(ca.published), call.wrap)
+        body = armoured(pkcs7.write_certs(ca.published, sort=True), call.wrap)
         call.state.bodies[key] = body
     return answer(200, body, ("Content-Type", _CERTS), _BASE64)
 

@@ -53,6 +53,11 @@ public class Enroll {
         ESTAuth user = new JcaHttpAuthBuilder(null, given[2], given[3].toCharArray())
             .setNonceGenerator(new SecureRandom()).setProvider("BC").build();
         EnrollmentResponse response = service.simpleEnroll(false, request, user);
+        while (!response.isCompleted()) {
+            System.err.println("waits until " + response.getNotBefore());
+            Thread.sleep(Math.max(0, response.getNotBefore() - System.currentTimeMillis()) + 100);
+            response = service.simpleEnroll(response);
+        }
         try (JcaPEMWriter out = new JcaPEMWriter(new OutputStreamWriter(System.out))) {
             for (X509CertificateHolder holder : response.getStore().getMatches(null)) {
                 if (!holder.getSubjectPublicKeyInfo().equals(request.getSubjectPublicKeyInfo())) {

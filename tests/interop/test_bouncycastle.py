@@ -31,13 +31,23 @@ def enroll(server: Server, tool: Tool, classes: str, password: str = "estpwd", *
     return tool("java", "-cp", classes, "Enroll", where, server.ca, "estuser", password, **how)
 
 
-def test_it_enrolls(server: Server, tool: Tool, classes: str) -> None:
-    """With HTTP Basic: release 1.72 does not get over the first unquoted value of a Digest challenge."""
+@pytest.mark.parametrize("schemes", ["basic", "digest", 'digest", "basic'])
+def test_it_enrolls(server: Server, tool: Tool, classes: str, schemes: str) -> None:
+    """It looks at the first challenge only, and gets over no value without quotes."""
+    server.obeys(f'http-auth = ["{schemes}"]')
     ended = enroll(server, tool, classes)
     issued = x509.load_pem_x509_certificate(ended.stdout)
     issued.verify_directly_issued_by(server.state.authority.certificate)
     assert ended.stderr.count(b"csrattrs 1.3.132.0.34\n") == 1
     assert b"cacerts 1\n" in ended.stderr
+
+
+@pytest.mark.parametrize("retry", ["1", '"date"'])
+def test_it_waits_for_an_approval(server: Server, tool: Tool, classes: str, retry: str) -> None:
+    server.obeys(f'approval = "manual"\napprove-after = 1\nretry-after = {retry}')
+    ended = enroll(server, tool, classes)
+    assert x509.load_pem_x509_certificate(ended.stdout)
+    assert b"waits until" in ended.stderr and ("simpleenroll", 202) in server.statuses
 
 
 def test_it_gets_nothing_with_a_wrong_password(server: Server, tool: Tool, classes: str) -> None:

@@ -200,3 +200,10 @@ def test_pem_request_has_64_columns_and_no_newline_at_the_end():
     lines = pem_request(new_request(EC_KEY, SUBJECT, SAN)).split("\n")
     assert lines[0] == "-----BEGIN CERTIFICATE REQUEST-----" and lines[-1] == "-----END CERTIFICATE REQUEST-----"
     assert {len(line) for line in lines[1:-2]} == {64}
+
+
+@pytest.mark.parametrize("kind", list(KEYS))
+def test_a_request_that_is_made_again_is_the_same_octets(kind: str) -> None:
+    """RFC 7030 section 4.2.3: "the same" request is repeated; OpenXPKI knows one that waits by its SHA-1."""
+    first, second = (new_request(KEYS[kind], SUBJECT, SAN).public_bytes(Encoding.DER) for _ in range(2))
+    assert first == second

@@ -39,8 +39,13 @@ def get(state, path, now=LATER):
     return respond(state, Asked("GET", path), Visitor(), now)
 
 
-def cacerts(state, segment="") -> list[x509.Certificate]:
-    return read_certs(base64.b64decode(get(state, f"/.well-known/est/{segment}cacerts").body))
+def cacerts(state, segment="", now=LATER) -> list[x509.Certificate]:
+    """What cacerts has: on the wire in the order of a SET OF, here in the responder's own."""
+    found = read_certs(base64.b64decode(get(state, f"/.well-known/est/{segment}cacerts", now).body))
+    assert found == sorted(found, key=lambda one: one.public_bytes(Encoding.DER))
+    published = state.hierarchy(state.policy.label(segment.rstrip("/")).ca, now).published
+    assert set(found) == set(published) and len(found) == len(published)
+    return list(published)
 
 
 def post(state, path="simpleenroll", body=BODY, *, basic=BASIC, visitor=Visitor(), now=LATER):

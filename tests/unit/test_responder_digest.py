@@ -91,6 +91,30 @@ def test_the_challenges_are_the_policys_the_strongest_first(text, schemes):
     assert all('realm="estrealm"' in one for one in found)
 
 
+@pytest.mark.parametrize("agent", [None, b"libest 3.2.0", b"libest client 1.0"])
+def test_who_knows_md5_alone_gets_it_first_and_bare(agent):
+    """libest and Bouncy Castle look at the first challenge, and take no value that RFC 2617 does not have."""
+    headers = ((b"content-type", b"application/pkcs10"), *(((b"user-agent", agent),) if agent else ()))
+    answer = respond(Responder(AUTHORITY, Policy.from_toml(BOTH)), Asked("POST", PATH, headers, BODY), Visitor(), NOW)
+    first, second, third = challenges(answer)
+    assert re.fullmatch(r'Digest realm="estrealm", qop="auth", nonce="[0-9a-f.]+"', first)
+    assert "algorithm=SHA-256," in second and third.startswith("Basic ")
+
+
+def test_only_libest_may_leave_the_path_segment_out_of_the_uri():
+    """RFC 7616 section 3.4.6 has it checked."""
+    path = "/.well-known/est/full/simpleenroll"
+    for agent, uri, status in (
+        (b"libest 3.2.0", PATH, 200),
+        (b"libest 3.2.0", "/.well-known/est/simplereenroll", 401),
+        (b"another", PATH, 401),
+    ):
+        state = Responder(AUTHORITY, Policy.from_toml(BOTH))
+        proof = authorization(fresh(state), algorithm="MD5", uri=uri)
+        headers = ((b"content-type", b"application/pkcs10"), (b"user-agent", agent), (b"authorization", proof))
+        assert respond(state, Asked("POST", path, headers, BODY), Visitor(), NOW).status == status
+
+
 def test_a_label_may_have_schemes_of_its_own():
     state = Responder(AUTHORITY, Policy.from_toml('labels.d = { http-auth = ["digest"] }'))
     assert challenges(ask(state)) == ['Basic realm="estrealm"']

@@ -70,6 +70,13 @@ def test_only_required_refuses_a_request_without(pop, status):
     assert (REQUIRED.encode() in answer.body) is (pop == "required")
 
 
+def test_a_line_end_behind_the_binding_does_no_harm():
+    """globalsign/est writes one; RFC 8951 section 3.1 has white space ignored in base64."""
+    state = with_pop("required")
+    assert enroll(state, (CHALLENGE, bound(UNIQUE) + b"\r\n")).status == 200
+    assert enroll(state, (CHALLENGE, bound(b"another") + b"\r\n")).status == 400
+
+
 def test_each_attribute_is_judged_by_itself():
     """RFC 7894 section 3.3: both may be sent."""
     state = with_pop("required")

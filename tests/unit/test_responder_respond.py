@@ -364,6 +364,18 @@ def test_a_user_of_srp_is_enough_if_the_policy_knows_them(state):
     assert post(state, "simpleenroll", REQUEST, basic=None, visitor=Visitor(srp_user="x")).status == 401
 
 
+def test_a_policy_may_ask_for_the_http_user_beside_what_tls_has(state):
+    """RFC 7030 section 3.2.3; libest does unless it is told otherwise."""
+    held = issued(post(state, "simpleenroll", REQUEST))
+    state.policy = Policy.from_toml("http-too = true\nlabels.full = { keep-subject = true }")
+    for visitor in (with_certificate(held), Visitor(srp_user="srpuser")):
+        refused = post(state, "simpleenroll", REQUEST, basic=None, visitor=visitor)
+        assert refused.status == 401 and b"beside TLS's own" in refused.body
+        assert issued(post(state, "simpleenroll", REQUEST, visitor=visitor))
+    assert post(state, "simplereenroll", REQUEST, visitor=with_certificate(held)).status == 403  # it is still compared
+    assert state.history[-1].account == "CN=firewall-portal1"
+
+
 @pytest.mark.parametrize("operation", ["cacerts", "csrattrs"])
 def test_reading_needs_no_authentication(state, operation):
     assert get(state, operation).status == 200

@@ -139,12 +139,7 @@ class World:
         pieces: int = 1 << 16,
     ) -> bytes:
         """Everything that comes back until the server closes."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        if version is not None:
-            context.minimum_version = context.maximum_version = version
-        plain = socket.create_connection((host, self.listeners[host].port), timeout=10)
-        with context.wrap_socket(plain, server_hostname=name) as tls:
+        with self.connected(host, name=name, version=version) as tls:
             for at in range(0, len(asked), pieces):
                 tls.sendall(asked[at : at + pieces])
             come = b""
@@ -152,6 +147,17 @@ class World:
                 while piece := tls.recv(1 << 16):
                     come += piece
             return come
+
+    def connected(
+        self, host: str = "127.0.0.1", *, name: str | None = "localhost", version: Any = None
+    ) -> ssl.SSLSocket:
+        """A client's connection, which looks at no certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if version is not None:
+            context.minimum_version = context.maximum_version = version
+        plain = socket.create_connection((host, self.listeners[host].port), timeout=10)
+        return context.wrap_socket(plain, server_hostname=name)
 
 
 @pytest.fixture(scope="module")
