@@ -9,38 +9,32 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent / "fortish"
 
+# fmt: off
 ROWS = (
-    ("cache", "errors", "steps", "commands", "messages", "grammar"),  # vocabulary
-    ("parse", "grep", "httpauth", "pki", "debug", "zones", "cmdb"),  # text and data
-    (
-        "access",
-        "responder",
-        "factory",
-        "box",
-        "est",
-        "scep",
-    ),  # domain: est needs the box that it keeps its certificates in
-    ("hooks", "jobs", "execute", "diagnose", "get", "completion"),  # effects, as flows
-    ("login", "reader", "session"),  # one administrator
+    # vocabulary
+    ("cache", "errors", "steps", "commands", "messages", "grammar"),
+    # text and data
+    ("parse", "grep", "httpauth", "pki", "debug", "zones", "cmdb"),
+    # domain: est needs the box that it keeps its certificates in
+    ("access", "responder", "factory", "box", "est", "scep"),
+    # effects, as flows
+    ("hooks", "jobs", "execute", "diagnose", "get", "completion"),
+    # one administrator
+    ("login", "reader", "session"),
+    # what carries out
     ("clock", "drive", "network", "statefile", "state", "boot", "screen", "replay", "golden", "check", "demo"),
-    # above: what carries out; below: edges
-    ("console", "history", "keyboard", "assist", "shell", "line", "sshd", "report", "labs", "door"),  # edges
-    (
-        "estcheck",
-        "estserver",
-        "refused",
-        "files",
-        "arguments",
-        "replayed",
-        "main",
-        "__main__",
-    ),  # the command line, last of them
+    # edges
+    ("console", "history", "keyboard", "assist", "linekeys", "patience", "terminal", "shell", "line", "sshd",
+     "report", "labs", "door"),
+    # the command line, last of them
+    ("estcheck", "estserver", "refused", "files", "arguments", "replayed", "main", "__main__"),
 )
+# fmt: on
 PLACE = {name: (row, column) for row, names in enumerate(ROWS) for column, name in enumerate(names)}
 EFFECTS = {"asyncio", "socket", "ssl"}
 ONLY_IN = {
     "lark": {"grammar", "parse"},
-    "prompt_toolkit": {"assist", "history", "keyboard", "shell"},
+    "prompt_toolkit": {"assist", "history", "keyboard", "linekeys", "patience", "terminal", "shell"},
     "asyncssh": {"sshd"},
 }
 
