@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fortish.box import LOCAL, Box
@@ -80,7 +79,7 @@ def est_simple_enroll(
         key = yield from away.generated(algorithm)
     try:
         pool = [*received, *held(box, context)]
-        issued = yield from _post_new(connection, key, wanted, pool, box_time(box))
+        issued = yield from _post_new(box, connection, key, wanted, pool)
         yield from _keep_new(box, context, issued, authorities)
         anchor(box, context, connection.link)
     except (LinkLost, PeerFault, EnrollFault) as fault:
@@ -124,11 +123,11 @@ def _wanted(box: Box, context: EstContext, attributes: list[CsrAttr]) -> Generat
 
 
 def _post_new(
+    box: Box,
     connection: Connection,
     key: keys.PrivateKey,
     wanted: Wanted,
     authorities: list[x509.Certificate],
-    at: datetime,
 ) -> Generator[Step, Any, Issued]:
     context = connection.context
 
@@ -152,6 +151,7 @@ def _post_new(
         final, received = yield from operations.serverkeygen(connection, body)
     else:
         received = yield from operations.simpleenroll(connection, body)
+    at = box_time(box)  # not before it was asked for: many a certificate begins when it is issued
     return Issued((yield from choose(context, received, final, authorities, at)), final)
 
 

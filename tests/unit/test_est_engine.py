@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import fortish
 from fortish.box import LOCAL
+from fortish.clock import VirtualClock
 from fortish.cmdb.entries import GLOBAL
 from fortish.est import wire
 from fortish.responder.faults import Fault
@@ -35,6 +36,25 @@ def box() -> Iterator[fortish.Appliance]:
 def spoil(box: fortish.Appliance, **faults: Fault) -> None:
     responder = box.runtime.network.responder  # type: ignore[attr-defined]
     responder.policy = replace(responder.policy, faults=MappingProxyType(faults))
+
+
+class Running(VirtualClock):
+    """A clock that is a second further on each time somebody looks at it."""
+
+    looks = 0
+
+    def now(self) -> float:
+        self.looks += 1
+        return super().now() + self.looks
+
+
+def test_a_certificate_that_begins_while_its_request_is_answered_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fortish.boot.VirtualClock", Running)
+    with fortish.Appliance(network="lab", hostname="FGT") as box:
+        session = box.session()
+        session.run(IMPORT)
+        session.run(ENROLL.format(name="n"))
+        assert not session.failed
 
 
 # --- HTTP authentication -------------------------------------------------------------------------------------
