@@ -83,7 +83,7 @@ class Connection:
             response = yield from self._authenticated(method, line, url, body)
             if response.status_code not in REDIRECTIONS or "location" not in response.headers:
                 return response
-            url = yield from self._redirected(method, url, response.headers["location"], body)
+            url = yield from self._redirected(method, url, wire.first(response, "location"), body)
         yield trace(EstLine.REDIRECT_LOOP)
         raise PeerFault(f"the server redirects more than {MOST_REDIRECTIONS} times")
 

@@ -94,7 +94,7 @@ def serverkeygen(
     """A key that the server makes, and the certificates with it (RFC 7030 section 4.4). Raises as `simpleenroll`."""
     response = yield from _posted(connection, "serverkeygen", body)
     try:
-        made = multipart.generated(response.headers.get("content-type", ""), response.content)
+        made = multipart.generated(wire.first(response, "content-type"), response.content)
     except PeerFault as fault:
         yield trace(EstLine.BAD_MULTIPART, reason=fault.reason)
         raise

@@ -81,12 +81,17 @@ def origin(url: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or 443
 
 
+def first(response: httpx.Response, name: str) -> str:
+    """The first header of a name, '' where there is none: one that stands twice is no list."""
+    return next(iter(response.headers.get_list(name)), "")
+
+
 def retry_after(response: httpx.Response, now: float) -> float | None:
     """How many seconds the server asks to wait: Retry-After as a number or as a date (RFC 9110 section 10.2.3).
 
     `now` in seconds since 1970. None where the header is missing or cannot be read.
     """
-    given = response.headers.get("retry-after", "").strip()
+    given = first(response, "retry-after").strip()
     if given.isascii() and given.isdecimal():
         return float(given[:12])
     try:

@@ -161,7 +161,7 @@ def _decoded(path: str, response: httpx.Response) -> Files:
     if path.endswith("/csrattrs"):
         yield from _guarded("csrattrs", lambda: _csrattrs(wire.decode(response.content)))
     elif path.endswith("/serverkeygen"):
-        made = response.headers.get("content-type", ""), response.content
+        made = wire.first(response, "content-type"), response.content
         yield from _guarded("certificates", lambda: _certificates(wire.decode(multipart.generated(*made).certificates)))
     else:
         yield from _guarded("certificates", lambda: _certificates(wire.decode(response.content)))

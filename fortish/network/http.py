@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import re
 import time
+import zlib
 from typing import TYPE_CHECKING, Final
 
 import h11
 
 from fortish.errors import LinkLost, PeerFault
-from fortish.network.stream import Stream
+from fortish.est import wire
+from fortish.network.stream import Stream, TlsStream, alert
 
 if TYPE_CHECKING:
     import httpx
@@ -24,6 +26,8 @@ GOODBYE: Final = 1.0  # seconds for a peer to confirm that a connection is close
 
 _START: Final = b"HTTP/"  # of any response
 _HEAD: Final = 100 << 10  # octets of a response's head
+_MOST_INFORMATIONAL: Final = 100  # answers of 1xx before the one that counts
+_GZIP: Final = b"\x1f\x8b"  # how what is compressed so begins
 _CHUNK: Final = 1 << 16  # octets that are read at once
 
 
@@ -71,20 +75,28 @@ class Conversation:
     async def _response(self, limit: int) -> httpx.Response:
         import httpx
 
-        head = await self._event()
-        while isinstance(head, h11.InformationalResponse):
-            head = await self._event()
-        if not isinstance(head, h11.Response):
-            raise h11.RemoteProtocolError("the protocol is switched, which nobody has asked for")
+        head = await self._head()
         body = bytearray()
         while isinstance(event := await self._event(), h11.Data):
             body += event.data
             if len(body) > limit:
-                raise PeerFault(f"the body is larger than {limit} bytes")
-        # httpx must not undo a content encoding that we did not ask for.
-        headers = [(name, value) for name, value in head.headers.raw_items() if name.lower() != b"content-encoding"]
+                raise _too_large(limit)
         extensions = {"http_version": b"HTTP/" + head.http_version, "reason_phrase": head.reason}
-        return httpx.Response(head.status_code, headers=headers, content=bytes(body), extensions=extensions)
+        headers = httpx.Headers(head.headers.raw_items())
+        plain = bytes(body)
+        if plain.startswith(_GZIP) and "gzip" in headers.get("content-encoding", "").lower():
+            plain = _unpacked(plain, limit)
+        response = httpx.Response(head.status_code, content=plain, extensions=extensions)
+        response.headers = headers  # as received: httpx would add a length, and undo a coding without a limit
+        return response
+
+    async def _head(self) -> h11.Response:
+        """The head of the answer; what a server says before it is passed over, if it comes to an end with that."""
+        for _ in range(_MOST_INFORMATIONAL):
+            head = await self._event()
+            if isinstance(head, h11.Response):
+                return head
+        raise h11.RemoteProtocolError(f"more than {_MOST_INFORMATIONAL} informational responses")
 
     async def _event(self) -> object:
         """The next event, for which the network is read as need be."""
@@ -102,11 +114,26 @@ class Conversation:
 
 
 async def perform(ask: Http) -> httpx.Response:
-    """One request on its link. Raises `LinkLost`, `PeerFault` (a body over the limit)."""
-    stream: Stream = ask.link.handle
+    """One request on its link. Raises `LinkLost`, `PeerFault` (a body over the limit).
+
+    A server may shake hands again, to ask for a client certificate (TLS 1.2): it must still be the one that was
+    authorised, and what was bound to the session before is bound to nothing now (RFC 5929 section 3).
+    """
+    link, stream = ask.link, ask.link.handle
     if stream.http is None:
         stream.http = Conversation(stream)
-    return await asked(stream.http, ask.request, ask.limit, ask.link.peer.timeout)
+    if link.peer.highest and link.tls_unique is not None and _unique(stream) not in (None, link.tls_unique):
+        raise LinkLost(CLOSED, closed=True)
+    response = await asked(stream.http, ask.request, ask.limit, link.peer.timeout)
+    if link.chain and isinstance(stream, TlsStream) and (leaf := stream.leaf()) != link.chain[0]:
+        stream.abort()
+        if leaf is not None:
+            raise LinkLost("SSL: the server has shown another certificate since")
+    return response
+
+
+def _unique(stream: Stream) -> bytes | None:
+    return stream.tls.get_channel_binding("tls-unique") if isinstance(stream, TlsStream) else None
 
 
 async def asked(talk: Conversation, request: httpx.Request, limit: int, seconds: float) -> httpx.Response:
@@ -121,9 +148,9 @@ async def asked(talk: Conversation, request: httpx.Request, limit: int, seconds:
     except h11.ProtocolError as error:
         raise LinkLost(_words(str(error)), closed=not talk.begun) from error
     except OSError as error:
-        alert = _alert(str(error))
-        reason = alert or "Recv failure: Connection reset by peer"
-        raise LinkLost(reason, closed=not talk.begun and not alert) from error
+        name = alert(error)
+        reason = f"OpenSSL SSL_read: tls alert {name}" if name else "Recv failure: Connection reset by peer"
+        raise LinkLost(reason, closed=not talk.begun and not name) from error
 
 
 def _words(reason: str) -> str:
@@ -132,11 +159,29 @@ def _words(reason: str) -> str:
         return EMPTY
     if cut := re.search(r"received (\d+) bytes, expected (\d+)", reason):
         return f"transfer closed with {int(cut[2]) - int(cut[1])} bytes remaining to read"
-    return f"Invalid HTTP response: {reason}"
+    if "incomplete chunked read" in reason:
+        return "transfer closed with outstanding read data remaining"
+    if "_SWITCH_" in reason:
+        return "Invalid HTTP response: the protocol is switched, which nobody has asked for"
+    if "buffer too long" in reason:
+        return f"Too large response headers: more than {_HEAD >> 10} KiB"
+    plain = re.sub(r"(?:bytearray\()?b(['\"])(.*)\1\)?", r"'\2'", reason)
+    return f"Invalid HTTP response: {wire.printable(plain, wire.TEXT_LIMIT)}"
 
 
-def _alert(reason: str) -> str:
-    """The name of a TLS alert that ended a connection; '' where none did."""
-    _, marker, said = reason.lower().partition("alert ")
-    name = said.split("]")[0].split(" (")[0].replace("_", " ")
-    return f"OpenSSL SSL_read: tls alert {name}" if marker else ""
+def _unpacked(body: bytes, limit: int) -> bytes:
+    """A body that a server has compressed, which nobody has asked for. Raises `PeerFault`."""
+    inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        plain = inflate.decompress(body, limit + 1)
+    except zlib.error:
+        raise PeerFault("the body is compressed (gzip) and damaged") from None
+    if len(plain) > limit:
+        raise _too_large(limit)
+    if not inflate.eof:
+        raise PeerFault("the body is compressed (gzip) and breaks off")
+    return plain
+
+
+def _too_large(limit: int) -> PeerFault:
+    return PeerFault(f"the body is larger than {limit} bytes")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from fortish.network.tls import NO_CHECK_TIME, allow_small_keys, pem_file
+from fortish.network.tls import ALPN, NO_CHECK_TIME, allow_small_keys, pem_file
 from fortish.pki.keys import PrivateKey, encrypted_pem
 from fortish.pki.pem import pem
 from fortish.responder.state import Responder
@@ -63,6 +63,7 @@ def _context(
     context.load_verify_locations(cadata="\n".join(map(pem, dict.fromkeys(known))))
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
     context.num_tickets = 0
+    context.set_alpn_protocols([ALPN])
     password = secrets.token_hex(16)
     text = "\n".join([*map(pem, chain), encrypted_pem(key, password), ""])
     with pem_file(text) as path:

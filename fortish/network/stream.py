@@ -7,6 +7,7 @@ cancelled: asyncio's own TLS transports do, and take three times as long over a 
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
@@ -15,6 +16,10 @@ from fortish.network.tcp import Tcp
 
 _T = TypeVar("_T")
 _MOST: Final = 1 << 18  # octets that are read at once
+
+
+# OpenSSL's names of what the other end has told begin so, and of nothing else.
+_ALERT: Final = re.compile(r"\b(?:(?:sslv3|tlsv1|tlsv13)[ _](?:alert[ _])?|alert )(.+?)(?:\]| \(|$)")
 
 
 class Stream(Protocol):
@@ -59,6 +64,13 @@ class TlsStream:
     def local_port(self) -> int:
         """The port at this end."""
         return self.tcp.local_port
+
+    def leaf(self) -> bytes | None:
+        """The certificate of the other end in DER; None without one, and in the middle of another handshake."""
+        try:
+            return self.tls.getpeercert(binary_form=True)
+        except ValueError:
+            return None
 
     async def handshake(self) -> None:
         """Agree on everything. Raises OSError, of which ssl.SSLError is one."""
@@ -133,3 +145,9 @@ class TlsStream:
         """Send what can be sent without waiting; who cannot be reached any more is not told."""
         if self._out.pending and not self.tcp.transport.is_closing():
             self.tcp.send(self._out.read())
+
+
+def alert(error: OSError) -> str:
+    """The TLS alert by which the other end has ended a connection, in the words of RFC 8446; '' where none has."""
+    named = _ALERT.search(str(error).lower())
+    return named[1].replace("_", " ") if named else ""

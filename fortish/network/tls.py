@@ -19,12 +19,13 @@ from fortish import httpauth
 from fortish.errors import LinkLost
 from fortish.messages import Text
 from fortish.network.chain import verified_chain
-from fortish.network.stream import TlsStream
+from fortish.network.stream import TlsStream, alert
 from fortish.network.tcp import Tcp, connect_any
 from fortish.steps import Credential, Link, Peer, Trust
 
 HIGHEST = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 TOO_SMALL = frozenset({"CA_KEY_TOO_SMALL", "EE_KEY_TOO_SMALL"})  # what OpenSSL says of a certificate's key
+ALPN = "http/1.1"
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 PROXY_LIMIT = 1 << 16  # octets of a proxy's answer
 Asked = tuple[Trust, str, bool, str | None]
@@ -198,6 +199,10 @@ def _context(trust: Trust, highest: str, provisional: bool, keylog: str | None) 
     """What a peer allows. RFC 5280's stricter checks (VERIFY_X509_STRICT) stay off: many a lab's CA fails them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
+    context.set_alpn_protocols([ALPN])  # some servers ask who speaks what (RFC 7301)
+    context.post_handshake_auth = (
+        True  # some ask for a client certificate only once they know the path (RFC 8446 4.6.2)
+    )
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if highest:
         context.maximum_version = HIGHEST[highest]
@@ -279,6 +284,8 @@ def _tls_words(error: ssl.SSLError) -> str:
     """A TLS failure as libcurl spells it."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"SSL certificate problem: {error.verify_message}"
+    if name := alert(error):
+        return f"OpenSSL SSL_connect: tls alert {name}"
     reason = (error.reason or "unknown").replace("_", " ").lower()
     return f"OpenSSL SSL_connect: {reason}"
 

@@ -78,7 +78,7 @@ def get_ca_cert(server: Server) -> Generator[Step, Any, list[x509.Certificate]]:
     """
     response = yield from _get(server, "GetCACert", server.context.ca_identifier)
     _expect_ok(response)
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = wire.first(response, "content-type").partition(";")[0].strip().lower()
     yield trace(ScepLine.REPLY, type=1 if kind == CERTIFICATE else 2)
     try:
         found = pkcs7.read_certs(response.content)
