@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from fortish.box import Box
 from fortish.errors import LinkLost, PeerFault
@@ -19,6 +19,9 @@ from fortish.steps import Step
 
 if TYPE_CHECKING:
     from cryptography import x509
+
+
+AHEAD: Final = timedelta(minutes=5)  # a CA's clock may be so far ahead of the box's
 
 
 class Untrusted(EnrollFault):
@@ -39,7 +42,8 @@ def choose(
 ) -> Generator[Step, Any, x509.Certificate]:
     """The certificate for our key, by public key and never by position; it must chain to an anchor in use.
 
-    Raises `EnrollFault`.
+    One that begins a moment from now is taken: most CAs let a certificate begin when they sign it, and no two clocks
+    agree. Raises `EnrollFault`.
     """
     certificate = chains.issued_for(received, key)
     if certificate is None:
@@ -48,8 +52,9 @@ def choose(
         raise EnrollFault(f"the response holds no certificate for {whose}")
     yield trace(EstLine.ISSUED_CERTS, count=len(received))
     anchors = [pem.certificate(anchor) for anchor in context.anchors]
+    begins = max(at, min(certificate.not_valid_before_utc, at + AHEAD))
     try:
-        chains.path_to(certificate, [*received, *authorities], anchors, at, partial=context.trust.partial)
+        chains.path_to(certificate, [*received, *authorities], anchors, begins, partial=context.trust.partial)
     except PkiFault as fault:
         yield trace(EstLine.BAD_CHAIN, reason=fault.reason)
         raise Untrusted(f"the issued certificate is not trusted: {fault.reason}") from None

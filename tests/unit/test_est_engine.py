@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 
 import httpx
@@ -16,6 +17,7 @@ from fortish.box import LOCAL
 from fortish.clock import VirtualClock
 from fortish.cmdb.entries import GLOBAL
 from fortish.est import wire
+from fortish.responder import issuing
 from fortish.responder.faults import Fault
 from fortish.responder.policy import Policy
 
@@ -70,6 +72,21 @@ def test_a_password_needs_no_user_name(box: fortish.Appliance, schemes: str) -> 
     assert not session.failed and responder.history[-1].status == 200
     session.run(ENROLL.format(name="m").replace("estuser estpwd", '"" wrong'))
     assert session.failed
+
+
+# --- clocks that differ -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ahead", "taken"), [(1, True), (299, True), (400, False)])
+def test_a_ca_whose_clock_is_a_little_ahead_is_no_fault(
+    box: fortish.Appliance, monkeypatch: pytest.MonkeyPatch, ahead: int, taken: bool
+) -> None:
+    monkeypatch.setattr(issuing, "_SOON", timedelta(seconds=ahead))
+    spoil(box, simpleenroll=Fault(not_yet_valid=True))
+    session = box.session()
+    said = session.run(ENROLL.format(name="n"))
+    assert session.failed is not taken
+    assert ("not yet valid" in said) is not taken
 
 
 # --- Retry-After ----------------------------------------------------------------------------------------------------
