@@ -215,9 +215,9 @@ def _context(trust: Trust, highest: str, provisional: bool, keylog: str | None) 
     if trust.anchors:
         context.load_verify_locations(cadata="\n".join(trust.anchors) + "\n")
     if trust.public:
-        from fortish.network import roots
+        import certifi
 
-        roots.load(context)
+        context.load_verify_locations(cafile=certifi.where())
     if keylog:
         context.keylog_filename = keylog
     return context
