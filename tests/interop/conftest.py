@@ -34,7 +34,7 @@ class Server:
     listeners: list[Listener]
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
     def obeys(self, policy: str) -> None:
         """From now on this policy holds."""
@@ -101,7 +101,7 @@ def tool(tmp_path: Path) -> Tool:
 
     def run(*arguments: object, given: bytes = b"", succeeds: bool = True) -> subprocess.CompletedProcess[bytes]:
         ended = subprocess.run(
-            [str(argument) for argument in arguments], input=given, capture_output=True, cwd=tmp_path, timeout=60
+            [str(argument) for argument in arguments], input=given, capture_output=True, cwd=tmp_path, timeout=120
         )
         assert not succeeds or ended.returncode == 0, (arguments, ended.stdout[-2000:], ended.stderr[-2000:])
         return ended

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 def classes(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("classes")
     path = ":".join(map(str, JARS))
-    subprocess.run(["javac", "-cp", path, "-d", folder, SOURCE], check=True, timeout=100)
+    subprocess.run(["javac", "-cp", path, "-d", folder, SOURCE], check=True, timeout=200)
     return f"{path}:{folder}"
 
 

@@ -119,7 +119,7 @@ def test_certmonger_enrolls_and_renews(server: Server) -> None:
     home.mkdir()
     session = ["dbus-run-session", "sh", "-c", GETCERT, "sh", server.scep()]
     environment = {**os.environ, "HOME": str(home)}
-    ended = subprocess.run(session, cwd=server.folder, env=environment, capture_output=True, timeout=90, check=False)
+    ended = subprocess.run(session, cwd=server.folder, env=environment, capture_output=True, timeout=200, check=False)
     assert b"status: MONITORING" in ended.stdout, (ended.stdout[-2000:], ended.stderr[-2000:])
     first, again = is_for(server, "first.crt", "web.key"), is_for(server, "web.crt", "web.key")
     assert again.serial_number == first.serial_number + 1
@@ -155,7 +155,7 @@ def test_scepclient_is_told_why_des_is_refused(server: Server, tool: Tool) -> No
 def scepserver(folder: Path, *options: str) -> Iterator[str]:
     """Debian's server with a CA of its own, ca.pem in depot; its URL."""
     made = ["scepserver", "ca", "-init", "-depot", "depot", "-organization", "lab", "-country", "DE"]
-    subprocess.run(made, cwd=folder, check=True, capture_output=True, timeout=60)
+    subprocess.run(made, cwd=folder, check=True, capture_output=True, timeout=120)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     serving = ["scepserver", "-depot", "depot", "-port", str(port), "-allowrenew", "0", *options]

@@ -17,7 +17,7 @@ from tests.interop.conftest import Server, Tool
 def speaks_est() -> bool:
     if shutil.which("pki") is None:
         return False
-    ended = subprocess.run(["pki", "--est", "--help"], capture_output=True, timeout=20, check=False)
+    ended = subprocess.run(["pki", "--est", "--help"], capture_output=True, timeout=120, check=False)
     return b"EST server" in ended.stdout + ended.stderr
 
 

@@ -155,7 +155,7 @@ def answered(site: Site, authority: Authority, name: str = "web") -> x509.Certif
 
 def openssl(*words: str, check: bool = True) -> str:
     assert OPENSSL is not None
-    done = subprocess.run([OPENSSL, *words], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([OPENSSL, *words], capture_output=True, text=True, timeout=120, check=False)
     assert not check or done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 

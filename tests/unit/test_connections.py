@@ -43,7 +43,7 @@ def played(serve: Serving, work: Callable[[Stream], Awaitable[Any]], *, tls: boo
 
     async def whole() -> Any:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: noise.append(context))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             listener = await opened_server(served, "127.0.0.1", 0)
             stream = await client(listener, tls)
             try:

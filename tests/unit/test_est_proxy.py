@@ -90,7 +90,7 @@ def started(tmp_path: Path) -> Iterator[Callable[[Proxy], tuple[fortish.Applianc
     ends = contextlib.ExitStack()
 
     def call(work):
-        return asyncio.run_coroutine_threadsafe(work, loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, loop).result(120)
 
     def start(proxy: Proxy) -> tuple[fortish.Appliance, int, int]:
         state = Responder(Authority.fresh(datetime.now(UTC)))

@@ -26,7 +26,10 @@ WEAK = "NULL:aNULL:@SECLEVEL=0"
 
 
 class Recorder:
-    """A TLS server on loopback. `heard` is what came through TLS; `closed` whether the client has ended it."""
+    """A TLS server on loopback. `heard` is what came through TLS; `closed` whether the client has ended it.
+
+    Where it has no answer left it hangs up.
+    """
 
     def __init__(self, context: ssl.SSLContext, answers: Sequence[bytes] = ()) -> None:
         self.heard, self.failures, self.closed = b"", 0, False
@@ -42,7 +45,7 @@ class Recorder:
                 plain, _ = self._socket.accept()
             except OSError:
                 return
-            plain.settimeout(5)
+            plain.settimeout(60)
             try:
                 with self._context.wrap_socket(plain, server_side=True) as inside:
                     self._converse(inside)
@@ -54,8 +57,9 @@ class Recorder:
     def _converse(self, inside: ssl.SSLSocket) -> None:
         while piece := inside.recv(65536):
             self.heard += piece
-            if self._answers:
-                inside.sendall(self._answers.pop(0))
+            if not self._answers:
+                return
+            inside.sendall(self._answers.pop(0))
         self.closed = True
 
     def stop(self) -> None:
@@ -146,7 +150,7 @@ def client(ciphers: str = "", version: ssl.TLSVersion | None = None) -> ssl.SSLC
 
 def greeted(port: int, context: ssl.SSLContext) -> str:
     """The cipher that a handshake with a server settles on."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
         with context.wrap_socket(plain, server_hostname="localhost") as inside:
             cipher = inside.cipher()
             assert cipher is not None

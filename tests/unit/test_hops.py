@@ -54,7 +54,7 @@ def test_routers_on_the_way_answer_and_the_host_is_the_last() -> None:
     if subprocess.run([*NAMESPACE, TWO_HOPS], capture_output=True, check=False).returncode:
         pytest.skip("no network namespace for this user")
     command = [*NAMESPACE, f'{TWO_HOPS.strip()} && exec "$@"', "sh", sys.executable, "-c", PROBES]
-    printed = subprocess.run(command, capture_output=True, check=True, text=True, timeout=30).stdout.splitlines()
+    printed = subprocess.run(command, capture_output=True, check=True, text=True, timeout=120).stdout.splitlines()
     assert printed == [
         "('10.9.0.2', False, '')",
         "('10.9.1.2', True, '')",

@@ -60,7 +60,7 @@ def done(home: Path) -> list[bool]:
 
 def child(lab: Path, home: Path) -> pexpect.spawn:
     words = ["-m", "fortish", "lab", "start", f"{lab}/", "--home", str(home)]
-    found = pexpect.spawn(sys.executable, words, dimensions=(24, 80), timeout=30, encoding="utf-8")
+    found = pexpect.spawn(sys.executable, words, dimensions=(24, 80), timeout=120, encoding="utf-8")
     found.expect("lab ./1")
     return found
 

@@ -201,9 +201,9 @@ def test_a_path_has_ten_certificates_at_most():
 
 def test_a_maze_of_cross_certificates_is_left_in_time():
     maze = [made(a, b, CA) for a in "ABCDEFGH" for b in "ABCDEFGH" if a != b]
-    began = time.monotonic()
+    began = time.process_time()
     assert fault(made("x", "A"), maze, [ROOT], NOW) == chains.NO_ISSUER
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_self_signed_needs_name_and_signature():

@@ -186,7 +186,7 @@ def test_a_reader_who_has_gone_is_told_nothing() -> None:
     )
     assert command.stdout is not None
     command.stdout.close()
-    _, err = command.communicate(timeout=60)
+    _, err = command.communicate(timeout=120)
     assert err == b"" and command.returncode == 1
 
 
@@ -205,7 +205,7 @@ def test_ctrl_c_in_the_middle_of_a_ping_is_status_130(network: str, host: str) -
             if line.startswith(b"PING "):
                 break
         command.send_signal(signal.SIGINT)
-        _, err = command.communicate(timeout=60)
+        _, err = command.communicate(timeout=120)
     finally:
         command.kill()
     assert (command.returncode, err) == (130, b"")

@@ -114,9 +114,9 @@ def test_what_looks_like_a_secret_and_is_none_stays() -> None:
 def test_thousands_of_secrets_are_masked_quickly() -> None:
     rows = [row("typed", f"set passwd secret{number}x{number * 7919}") for number in range(3000)]
     rows += [row("printed", f"a line about secret{number}x{number * 7919} and others") for number in range(3000)]
-    began = time.monotonic()
+    began = time.process_time()
     page = shown(rows)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert not re.search(r"secret\d+x", page)
 
 

@@ -92,7 +92,7 @@ def test_curl_answers_a_digest_challenge(world, tmp_path, schemes):
     url = f"https://127.0.0.1:{world.open.port}{ROOT}/simpleenroll"
     command = ["curl", "-sS", "--noproxy", "*", "--fail", "--cacert", "cacert.pem", "--anyauth", "-u", "estuser:estpwd"]
     command += ["-H", "Content-Type: application/pkcs10", "--data-binary", "@request", url]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=20)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert same_key(read_certs(base64.b64decode(done.stdout))[0], KEY)
 
@@ -224,7 +224,7 @@ def test_a_401_may_close_without_a_word(world):
 def test_the_person_at_the_terminal_approves_revokes_and_quits(tmp_path):
     (tmp_path / "policy.toml").write_text('approval = "manual"\nretry-after = 1\n')
     arguments = ["-m", "fortish", "responder", "--listen", "127.0.0.1:0", "--policy", "policy.toml", "--ca-dir", "ca"]
-    screen = pexpect.spawn(sys.executable, arguments, cwd=tmp_path, encoding="utf-8", timeout=20, echo=False)
+    screen = pexpect.spawn(sys.executable, arguments, cwd=tmp_path, encoding="utf-8", timeout=120, echo=False)
     with contextlib.closing(screen):
         screen.expect(r"listening +https://127.0.0.1:(\d+)/")
         base = f"https://127.0.0.1:{screen.match[1]}{ROOT}/"
@@ -245,7 +245,7 @@ def test_the_person_at_the_terminal_approves_revokes_and_quits(tmp_path):
         screen.sendline("quit")
         screen.expect(pexpect.EOF)
         assert screen.wait() == 0
-    again = pexpect.spawn(sys.executable, arguments, cwd=tmp_path, encoding="utf-8", timeout=20, echo=False)
+    again = pexpect.spawn(sys.executable, arguments, cwd=tmp_path, encoding="utf-8", timeout=120, echo=False)
     with contextlib.closing(again):
         again.expect("`help` lists")
         again.sendline("list")
@@ -258,7 +258,7 @@ def test_a_policy_that_cannot_be_read_ends_with_status_2(tmp_path):
     path = Path(tmp_path / "p.toml")
     path.write_text("pop = 'maybe'")
     command = [sys.executable, "-m", "fortish", "responder", "--policy", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr == f"fortish: {path}:1: pop must be one of off, optional, required\n"
 
@@ -279,7 +279,7 @@ def test_openssl_verifies_paths_across_a_rollover_and_the_list(world, tmp_path):
         (tmp_path / f"{name}.pem").write_text("".join(f"{pem(one)}\n" for one in some))
 
     def run(*words: str) -> str:
-        done = subprocess.run(["openssl", *words], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(["openssl", *words], cwd=tmp_path, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 

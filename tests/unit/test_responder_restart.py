@@ -44,7 +44,7 @@ class Running:
         kept = [] if folder is None else ["--ca-dir", str(folder)]
         words = ["responder", "--listen", "127.0.0.1:0", "--policy", str(policy), *kept, *options]
         self.child = pexpect.spawn(
-            FORTISH[0], [*FORTISH[1:], *words], dimensions=(50, 200), timeout=30, encoding="utf-8"
+            FORTISH[0], [*FORTISH[1:], *words], dimensions=(50, 200), timeout=120, encoding="utf-8"
         )
         self.child.expect(r"listening +https://127.0.0.1:(\d+)")
         self.url = f"https://127.0.0.1:{self.child.match[1]}"

@@ -116,7 +116,7 @@ class World:
             self.listeners["::1"] = self.opened("::1")
 
     def run(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
     def opened(self, host: str) -> Listener:
         how: dict[str, Any] = {"names": [host, "localhost"], "clock": time.time, "client_certificate": "optional"}
@@ -156,7 +156,7 @@ class World:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if version is not None:
             context.minimum_version = context.maximum_version = version
-        plain = socket.create_connection((host, self.listeners[host].port), timeout=10)
+        plain = socket.create_connection((host, self.listeners[host].port), timeout=60)
         return context.wrap_socket(plain, server_hostname=name)
 
 
@@ -203,9 +203,9 @@ def test_requests_may_be_sent_before_their_answers_come(world: World) -> None:
 
 def test_a_client_that_waits_for_a_confirmation_before_it_asks_is_not_kept_waiting(world: World) -> None:
     """The last flight of TLS 1.3 is the client's, and a small request behind it waits for an ACK: 40 ms on Linux."""
-    times = []
-    for _ in range(10):
+    least, tries = 100.0, 100  # one of so many is quick on the busiest machine
+    while tries and least > (0.038 if hasattr(socket, "TCP_QUICKACK") else 1):
         since = time.monotonic()
         world.says(post(BODY, CLOSE), version=ssl.TLSVersion.TLSv1_3)
-        times.append(time.monotonic() - since)
-    assert min(times) < (0.038 if hasattr(socket, "TCP_QUICKACK") else 1)
+        least, tries = min(least, time.monotonic() - since), tries - 1
+    assert tries, least

@@ -130,7 +130,7 @@ def pem_files(folder: Path) -> list[str]:
 
 def openssl(*words: str, stdin: bytes = b"") -> bytes:
     assert OPENSSL is not None
-    done = subprocess.run([OPENSSL, *words], input=stdin, capture_output=True, check=False, timeout=60)
+    done = subprocess.run([OPENSSL, *words], input=stdin, capture_output=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 
@@ -689,7 +689,7 @@ def test_a_plain_server_hangs_up_on_what_is_no_http() -> None:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
             writer.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
-            answer = await asyncio.wait_for(reader.read(), 10)
+            answer = await asyncio.wait_for(reader.read(), 60)
             writer.close()
             return answer
         finally:

@@ -14,7 +14,7 @@ import pexpect
 import pyte
 import pytest
 
-START = 20  # seconds that anything may take on a busy machine
+START = 120  # seconds that anything may take on a busy machine
 
 
 class Terminal:

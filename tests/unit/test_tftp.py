@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 
+import hurry
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -108,7 +109,7 @@ def test_a_file_comes_back_as_it_was_stored(tmp_path, size):
             await put(HOST, server.port, "file", content_of(size))
             return await get(HOST, server.port, "file", limit=size)
 
-    assert asyncio.run(round_trip()) == content_of(size)
+    assert hurry.run(round_trip()) == content_of(size)
     assert (tmp_path / "file").read_bytes() == content_of(size)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -120,7 +121,7 @@ def test_a_file_of_any_size_is_fetched_whole(size):
         async with serving(Folder({"file": content_of(size)})) as server:
             return await get(HOST, server.port, "file", limit=size)
 
-    assert asyncio.run(fetch()) == content_of(size)
+    assert hurry.run(fetch()) == content_of(size)
 
 
 def test_block_numbers_have_16_bits():
@@ -141,7 +142,7 @@ def test_block_numbers_roll_over(tmp_path, monkeypatch, copies):
             async with relaying(server.port, copies) as (_, port):
                 return await get(HOST, port, "large", limit=len(content), **QUICK)
 
-    assert asyncio.run(round_trip()) == content
+    assert hurry.run(round_trip()) == content
 
 
 def test_transfers_run_side_by_side(tmp_path):
@@ -151,7 +152,7 @@ def test_transfers_run_side_by_side(tmp_path):
             gets = (get(HOST, server.port, "there", limit=3000) for _ in range(10))
             return await asyncio.gather(*puts, *gets)
 
-    assert asyncio.run(many())[10:] == [b"x" * 3000] * 10
+    assert hurry.run(many())[10:] == [b"x" * 3000] * 10
     assert [(tmp_path / f"file{n}").read_bytes() for n in range(10)] == [content_of(n * 300) for n in range(10)]
 
 
@@ -165,7 +166,7 @@ def test_every_third_datagram_lost_loses_nothing(tmp_path, size, lost):
             async with relaying(server.port, lambda n: n % 3 != lost) as (_, port):
                 return await get(HOST, port, "file", limit=size, **QUICK)
 
-    assert asyncio.run(round_trip()) == content_of(size)
+    assert hurry.run(round_trip()) == content_of(size)
     assert (tmp_path / "file").read_bytes() == content_of(size)
 
 
@@ -182,7 +183,7 @@ def test_duplicated_datagrams_do_not_multiply(tmp_path):
                 content = await get(HOST, port, "file", limit=5000)
         return content, storing.passed, fetching.passed
 
-    content, stored, fetched = asyncio.run(round_trip())
+    content, stored, fetched = hurry.run(round_trip())
     assert content == content_of(5000)
     assert [data for from_client, data in stored if from_client and data[1] == 3] == sent_once
     assert [data for from_client, data in fetched if not from_client and data[1] == 3] == sent_once
@@ -195,7 +196,7 @@ def test_a_silent_server_is_a_time_out_after_every_try():
                 await get(HOST, bare.getsockname()[1], "name", limit=1, timeout=0.02, tries=3)
             return [(await receive(bare))[0] for _ in range(3)]
 
-    assert asyncio.run(fetch()) == [b"\0\1name\0octet\0"] * 3
+    assert hurry.run(fetch()) == [b"\0\1name\0octet\0"] * 3
 
 
 def test_a_missing_file_is_told_in_the_servers_words():
@@ -204,7 +205,7 @@ def test_a_missing_file_is_told_in_the_servers_words():
             await get(HOST, server.port, "missing", limit=1)
 
     with pytest.raises(LinkLost, match=r"^File not found$"):
-        asyncio.run(fetch())
+        hurry.run(fetch())
 
 
 @pytest.mark.parametrize(
@@ -223,19 +224,19 @@ def test_a_missing_file_is_told_in_the_servers_words():
 )
 def test_errors_and_nonsense_end_a_transfer(reply, reason):
     with pytest.raises(LinkLost) as caught:
-        asyncio.run(answers(reply))
+        hurry.run(answers(reply))
     assert caught.value.reason == reason
 
 
 def test_blocks_out_of_turn_are_passed_over():
-    assert asyncio.run(answers(b"\0\3\0\0zero", b"\0\3\0\2two", b"\0\4\0\1", b"\0\3\0\1one")) == b"one"
+    assert hurry.run(answers(b"\0\3\0\0zero", b"\0\3\0\2two", b"\0\4\0\1", b"\0\3\0\1one")) == b"one"
 
 
 @given(st.binary(max_size=600))
 @settings(max_examples=25, deadline=None)
 def test_any_answer_is_a_file_or_a_lost_link(reply):
     with contextlib.suppress(LinkLost):
-        asyncio.run(answers(reply, b"\0\5\0\1\0"))
+        hurry.run(answers(reply, b"\0\5\0\1\0"))
 
 
 def test_a_stranger_is_told_so_and_changes_nothing():
@@ -251,7 +252,7 @@ def test_a_stranger_is_told_so_and_changes_nothing():
             server.sendto(b"\0\3\0\2true", client)
             return told, await fetching
 
-    assert asyncio.run(fetch()) == (b"\0\5\0\5Unknown transfer ID\0", b"s" * 512 + b"true")
+    assert hurry.run(fetch()) == (b"\0\5\0\5Unknown transfer ID\0", b"s" * 512 + b"true")
 
 
 def test_a_repeated_request_is_served_once():
@@ -267,7 +268,7 @@ def test_a_repeated_request_is_served_once():
                     bare.recv(99)
                 return data
 
-    assert asyncio.run(ask()) == b"\0\3\0\1content"
+    assert hurry.run(ask()) == b"\0\3\0\1content"
 
 
 def test_a_limit_holds():
@@ -275,9 +276,9 @@ def test_a_limit_holds():
         async with serving(Folder({"name": bytes(1024)})) as server:
             return await get(HOST, server.port, "name", limit=limit)
 
-    assert asyncio.run(fetch(1024)) == bytes(1024)
+    assert hurry.run(fetch(1024)) == bytes(1024)
     with pytest.raises(LinkLost, match=r"^the file is larger than 1023 bytes$"):
-        asyncio.run(fetch(1023))
+        hurry.run(fetch(1023))
 
 
 def test_a_server_takes_files_up_to_its_limit(tmp_path, monkeypatch):
@@ -287,9 +288,9 @@ def test_a_server_takes_files_up_to_its_limit(tmp_path, monkeypatch):
         async with serving(Folder(directory=tmp_path)) as server:
             await put(HOST, server.port, f"file{size}", bytes(size))
 
-    asyncio.run(store(1000))
+    hurry.run(store(1000))
     with pytest.raises(LinkLost, match=r"^Disk full or allocation exceeded$"):
-        asyncio.run(store(1001))
+        hurry.run(store(1001))
     assert [path.name for path in tmp_path.iterdir()] == ["file1000"]
 
 
@@ -315,7 +316,7 @@ def test_a_server_answers_each_first_datagram_as_the_rfc_says(tmp_path, datagram
                 bare.sendto(datagram, (HOST, server.port))
                 return (await receive(bare))[0]
 
-    assert asyncio.run(ask()) == reply
+    assert hurry.run(ask()) == reply
 
 
 @pytest.mark.parametrize(
@@ -336,9 +337,9 @@ def test_a_server_answers_each_first_datagram_as_the_rfc_says(tmp_path, datagram
 )
 def test_what_cannot_be_sent_is_a_lost_link(host, port, name, source, reason):
     with pytest.raises(LinkLost, match=reason):
-        asyncio.run(get(host, port, name, limit=1, source=source, timeout=0.02))
+        hurry.run(get(host, port, name, limit=1, source=source, timeout=0.02))
     with pytest.raises(LinkLost, match=reason):
-        asyncio.run(put(host, port, name, b"", source=source, timeout=0.02))
+        hurry.run(put(host, port, name, b"", source=source, timeout=0.02))
 
 
 def test_an_own_source_is_used():
@@ -349,7 +350,7 @@ def test_an_own_source_is_used():
             bare.sendto(b"\0\3\0\1", client)
             return client[0], await fetching
 
-    assert asyncio.run(fetch()) == ("127.0.0.1", b"")
+    assert hurry.run(fetch()) == ("127.0.0.1", b"")
 
 
 def test_a_taken_port_is_a_lost_link():
@@ -358,7 +359,7 @@ def test_a_taken_port_is_a_lost_link():
             await Server.start(HOST, server.port, Folder())
 
     with pytest.raises(LinkLost, match=r"in use|normally permitted"):
-        asyncio.run(start())
+        hurry.run(start())
 
 
 def test_close_leaves_nothing_behind(tmp_path):
@@ -376,7 +377,7 @@ def test_close_leaves_nothing_behind(tmp_path):
         await again.close()
         return asyncio.all_tasks() - {asyncio.current_task()}
 
-    assert asyncio.run(run()) == set()
+    assert hurry.run(run()) == set()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -386,7 +387,7 @@ def test_a_client_given_up_on_leaves_nothing_behind():
             await asyncio.wait_for(get(HOST, bare.getsockname()[1], "name", limit=1), 0.05)
         return asyncio.all_tasks() - {asyncio.current_task()}
 
-    assert asyncio.run(run()) == set()
+    assert hurry.run(run()) == set()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -477,6 +478,6 @@ def test_path_escapes_are_refused_on_the_wire(folder):
             await work(server.port)
 
     with pytest.raises(LinkLost, match=r"^File not found$"):
-        asyncio.run(run(lambda port: get(HOST, port, NOWHERE, limit=99)))
+        hurry.run(run(lambda port: get(HOST, port, NOWHERE, limit=99)))
     with pytest.raises(LinkLost, match=r"^Access violation$"):
-        asyncio.run(run(lambda port: put(HOST, port, NOWHERE, b"forged")))
+        hurry.run(run(lambda port: put(HOST, port, NOWHERE, b"forged")))
