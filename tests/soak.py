@@ -162,7 +162,8 @@ async def year(count: Count, seed: int, days: int, one_in: int, *, measured: boo
         if passed == days // 2 and measured:
             before = memory()
     count.grown = memory() - before if measured else 0
-    await asyncio.sleep(1.5 if server.connections else 0)  # whoever has said goodbye is given time to go
+    for _ in range(100):  # whoever has said goodbye is given time to go
+        await asyncio.sleep(0.1 if server.connections else 0)
     count.connections = len(server.connections)
     for worker in workers:
         worker.cancel()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Sequence
 
 import httpx
+import hurry
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -67,7 +67,7 @@ def test_a_reader_that_does_what_it_must_not_is_told() -> None:
 def test_mutated_http_over_tls_is_a_response_or_a_lost_link() -> None:
     chance, seeds = random.Random(7030), fuzz.answer_seeds()
     inputs = [fuzz.mutated(chance.choice(seeds), fuzz.drawn(chance), seeds) for _ in range(100)]
-    said = asyncio.run(fuzz.answered([*seeds, *inputs]))
+    said = hurry.run(fuzz.answered([*seeds, *inputs]))
     assert [line.partition(" ")[0] for line in said[: len(seeds)]] == ["200", "200", "202", "401", "307", "500", "200"]
     assert len(set(said)) > 5
 
