@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from fortish import factory, messages, zones
-from fortish.cmdb.entries import GLOBAL, SINGLE, VDOM, Change, Drop, Order
+from fortish.cmdb.entries import GLOBAL, SINGLE, VDOM, Change, Drop, Order, Put
 from fortish.cmdb.journal import Journal
 from fortish.cmdb.schema import Level, PathWords, Schema, words
 from fortish.cmdb.store import Cmdb
@@ -22,6 +22,7 @@ from fortish.steps import Flow, compute
 CA = words("vpn certificate ca")
 INTERFACE, SYSTEM_GLOBAL = words("system interface"), words("system global")
 FIRST_YEAR, LAST_YEAR = 2000, 2099  # what the clock can be set to; CA certificates last ten years longer
+DAY = 86400.0  # seconds
 UNSET_ADDRESS = "0.0.0.0"  # noqa: S104 - an attribute that holds no address, nothing is bound
 
 
@@ -89,12 +90,28 @@ EVENTS: dict[int, tuple[str, str]] = {
 
 @dataclass(slots=True)
 class Watch:
-    """What is remembered of a watched certificate: when it was last looked at, tried and warned about (box time)."""
+    """What is remembered of a watched certificate: when it was last looked at, tried and warned about (box time).
+
+    `attempts` are the tries since it was renewed, `failures` the last ones in a row that failed for what may pass by
+    itself; it is tried again after `wait` seconds.
+    """
 
     since: float
     tried: float | None = None
     warned: float | None = None
     attempts: int = 0
+    failures: int = 0
+    wait: float = DAY
+
+    def start_again(self, now: float) -> None:
+        """It was changed: what was done before holds nothing up."""
+        self.since, self.tried, self.warned = now, None, None
+        self.succeeded()
+
+    def succeeded(self) -> None:
+        """It was renewed."""
+        self.attempts = self.failures = 0
+        self.wait = DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +134,8 @@ class Pending:
     """A request that a server has not decided (EST's 202, SCEP's PENDING): all that asks again. Times are box time.
 
     `renew`: it is for the entry's own renewal. `key` is an encrypted PEM under `password`, '' while none was made.
-    `options` are the enrollment's, as plain values; `protocol` is est or scep.
+    `options` are the enrollment's, as plain values; `protocol` is est or scep. `failures` are the requests in a row that
+    failed for what may pass by itself.
     """
 
     due: float
@@ -128,19 +146,21 @@ class Pending:
     attempts: int = 1
     options: dict[str, Any] = field(default_factory=dict, repr=False)
     protocol: str = "est"
+    failures: int = 0
 
 
 @dataclass(slots=True)
 class Box:
-    """One box. `enrolling` are the certificates with an enrollment under way: one at a time each.
+    """One box. `enrolling` are the certificates with an enrollment under way, `updating` the CA certificates whose server
+    is being asked for newer ones: one at a time each. `watches` and `authority_watches` are what is remembered of both.
 
     `anchored` are the EST servers (scope, URL) that the box's own CA certificates have verified, which no public CA may
     verify any more (RFC 7030 section 4.1.3). `failed_logins` are the names that failed to log in: how often in a row, and when last (box time). `keep` stores what
     the box remembers beside its configuration, where it has a place for it. It raises `StorageFault`.
     `booted` is box time; `logouts` counts how often everybody was logged out; `config_errors` are the lines of a backup that were not understood; `unsaved_since` is when the
     first change was made that is not saved (`cfg-save`), `warned` whether everybody knows that it is about to be undone.
-    `transactions` are those of workspace mode, by their number; they do not outlive a boot.
-    `reboot_reason` is why it was booted last. `maker` makes the keys of factory certificates.
+    `transactions` are those of workspace mode, by their number; they do not outlive a boot. `reboot_reason` is why it was
+    booted last. `maker` makes the keys of factory certificates.
     """
 
     firmware: Firmware
@@ -150,6 +170,8 @@ class Box:
     events: list[Event] = field(default_factory=list)
     watches: dict[Kept, Watch] = field(default_factory=dict)
     enrolling: set[Kept] = field(default_factory=set)
+    authority_watches: dict[Kept, Watch] = field(default_factory=dict)
+    updating: set[Kept] = field(default_factory=set)
     pending: dict[Kept, Pending] = field(default_factory=dict)
     failed_logins: dict[str, tuple[int, float]] = field(default_factory=dict)
     revisions: dict[int, Revision] = field(default_factory=dict)
@@ -210,6 +232,7 @@ class Box:
         self.cmdb.revert()
         self.debug.reset()
         self.enrolling.clear()
+        self.updating.clear()
         self.failed_logins.clear()
         self.config_errors.clear()
         self.transactions.clear()
@@ -222,7 +245,7 @@ class Box:
         self.events.append(Event(event, self.clock.now(), level, description, fields))
 
     def notice(self, changes: list[Change]) -> None:
-        """A commit touched local certificates: what is watched is looked at anew, a few seconds from now."""
+        """A commit touched certificates: what is watched is looked at anew, a few seconds from now."""
         if not self.cmdb.unsafe:
             self.unsaved_since, self.warned = None, False
         elif self.unsaved_since is None:
@@ -230,22 +253,30 @@ class Box:
         for change in changes:
             if isinstance(change, Drop) and change.path == VDOM:
                 self._forget(change.key)
-            if isinstance(change, Order) or change.path != LOCAL:
-                continue
-            kept = change.scope, change.key
-            if isinstance(change, Drop):
-                self.watches.pop(kept, None)
-                if kept in self.pending and self.pending[kept].renew:
-                    del self.pending[kept]
-            elif kept not in self.enrolling and (kept in self.watches or "enroll-protocol" in change.entry.values):
-                watch = self.watches.setdefault(kept, Watch(self.clock.now()))
-                watch.since, watch.tried, watch.warned, watch.attempts = self.clock.now(), None, None, 0
+            if not isinstance(change, Order) and change.path in (CA, LOCAL):
+                self._look_again(change)
+
+    def _look_again(self, change: Put | Drop) -> None:
+        kept, local, now = (change.scope, change.key), change.path == LOCAL, self.clock.now()
+        watches, busy = (self.watches, self.enrolling) if local else (self.authority_watches, self.updating)
+        if isinstance(change, Drop):
+            watches.pop(kept, None)
+            if local and kept in self.pending and self.pending[kept].renew:
+                del self.pending[kept]
+        elif kept not in busy:
+            if kept in watches or ("enroll-protocol" if local else "auto-update-days") in change.entry.values:
+                watches.setdefault(kept, Watch(now)).start_again(now)
+        elif kept in watches:
+            watches[kept].succeeded()
 
     def _forget(self, vdom: str) -> None:
         """A VDOM is gone: nothing more is asked for it."""
-        self.pending = {kept: pending for kept, pending in self.pending.items() if kept[0] != vdom}
-        self.enrolling = {kept for kept in self.enrolling if kept[0] != vdom}
-        self.anchored = {server for server in self.anchored if server[0] != vdom}
+        memories: tuple[dict[Kept, Any], ...] = self.pending, self.watches, self.authority_watches
+        for memory in memories:
+            for kept in [kept for kept in memory if kept[0] == vdom]:
+                del memory[kept]
+        for names in (self.enrolling, self.updating, self.anchored):
+            names.difference_update([kept for kept in names if kept[0] == vdom])
 
     def may_keep(self, kept: Kept) -> bool:
         """Whether what an enrollment brings may be stored: it was begun since the box booted, its VDOM is there."""
@@ -312,9 +343,7 @@ class Box:
 
     def addresses(self) -> dict[str, str]:
         """The addresses of the box's interfaces: address to interface name."""
-        found = {}
-        for name, entry in self.cmdb.rows(GLOBAL, INTERFACE).items():
-            address = str(entry.values.get("ip", f"{UNSET_ADDRESS} ")).split()[0]
-            if address != UNSET_ADDRESS:
-                found[address] = name
+        rows = self.cmdb.rows(GLOBAL, INTERFACE).items()
+        found = {str(entry.values.get("ip", UNSET_ADDRESS)).split()[0]: name for name, entry in rows}
+        found.pop(UNSET_ADDRESS, None)
         return found

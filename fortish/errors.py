@@ -15,8 +15,18 @@ An error keeps its evidence; what of it is printed is decided where it is caught
 from __future__ import annotations
 
 
+def may_pass(status: int) -> bool:
+    """Whether an HTTP status may be another one soon: 5xx, 408, 429 (RFC 9110 section 15, RFC 6585 section 4)."""
+    return 500 <= status <= 599 or status in (408, 429)
+
+
 class FortishError(Exception):
-    """Root of everything raised on purpose."""
+    """Root of everything raised on purpose.
+
+    `passing`: what is wrong may be over by itself soon, so that another try may do. Background work goes by it.
+    """
+
+    passing = False
 
 
 class CliError(FortishError):
@@ -43,34 +53,39 @@ class UsageError(FortishError):
 class PeerFault(FortishError):
     """The peer answered with something unusable. `reason` is a sentence, `evidence` what was received."""
 
-    def __init__(self, reason: str, evidence: bytes | str = b"") -> None:
+    def __init__(self, reason: str, evidence: bytes | str = b"", *, passing: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.evidence = evidence
+        self.passing = passing
 
 
 class Deferred(PeerFault):
     """The peer asks to come back in `seconds` (202, 429 or 503 with Retry-After): nothing is decided yet."""
 
     def __init__(self, reason: str, seconds: float) -> None:
-        super().__init__(reason)
+        super().__init__(reason, passing=True)
         self.seconds = seconds
 
 
 class LinkLost(FortishError):
     """No connection, or one that broke or was not trusted. `reason` is spelled as libcurl spells it.
 
-    `closed`: the peer closed a connection that was open, without an answer; another try on a new one may do.
+    `closed`: the peer closed a connection that was open, without an answer; another try on a new one may do at once.
+    Not `passing` is who is not trusted, and what is missing here.
     """
 
-    def __init__(self, reason: str, *, closed: bool = False) -> None:
+    def __init__(self, reason: str, *, closed: bool = False, passing: bool = True) -> None:
         super().__init__(reason)
         self.reason = reason
         self.closed = closed
+        self.passing = passing
 
 
 class StorageFault(FortishError):
     """The journal could not keep a commit; memory is untouched. `reason` is a sentence."""
+
+    passing = True
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -182,9 +182,10 @@ class Text(Enum):
     EST_REDIRECTED        = O, ("The EST server redirects the request to another server:\n  {url}\n"
                                 "User and password are not sent there.\nDo you want to continue? (y/n)")
     # known up to the source; a published line is cut off behind it
-    WATCHED_ROW           = I, ("Name-{name}: type=local, realm={scope}, days={days}, days_warn={warn},"
-                                " source={source}, protocol={protocol}, left={left}, next={due}")
+    WATCHED_ROW           = I, ("Name-{name}: type={type}, realm={scope}, days={days}, days_warn={warn},"
+                                " source={source}, protocol={protocol}, left={left}, attempts={attempts}, next={due}")
     WATCHED_NONE          = O, "No certificate renews by itself."
+    NEXT_TRY              = O, "next try {when}"  # in an event's field msg
     PENDING_ROW           = O, "cert: {name}, range: {scope}, requests sent: {attempts}, next in {seconds} seconds"
     PENDING_NONE          = O, "No request waits for an EST server."
     SCEP_PENDING_NONE     = O, "No request waits for a SCEP server."

@@ -12,7 +12,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from fortish import statefile
@@ -26,7 +26,9 @@ from fortish.errors import StorageFault
 from fortish.statefile import Identity, damaged, reason
 
 FAULTS = (sqlite3.Error, OSError, ValueError, TypeError, OverflowError)  # what reading and writing may end in
-ANCHORED, PENDING, WATCH = "anchored", "pending", "watch"  # kinds of memory
+ANCHORED, AUTHORITY, PENDING, WATCH = "anchored", "authority", "pending", "watch"  # kinds of memory
+# What a box remembers beside its configuration: of certificates, of CA certificates, of requests, of servers.
+Memory = tuple[dict[Kept, Watch], dict[Kept, Watch], dict[Kept, Pending], set[Kept]]
 
 
 class State:
@@ -41,9 +43,7 @@ class State:
         self._places: dict[Place, int] = {}
         self._next = 0  # position of the next entry
         self._events: list[Event] = []
-        self._watches: dict[Kept, Watch] = {}
-        self._pending: dict[Kept, Pending] = {}
-        self._anchored: set[tuple[str, str]] = set()
+        self._memory: Memory = {}, {}, {}, set()
         self._revisions: dict[int, Revision] = {}
 
     # --- opening ---
@@ -63,22 +63,24 @@ class State:
     @property
     def empty(self) -> bool:
         """Whether nothing was ever kept in it."""
-        return not (self._places or self._events or self._watches or self._pending or self._anchored or self._revisions)
+        return not (self._places or self._events or any(self._memory) or self._revisions)
 
     def load(self, box: Box) -> None:
         """Give a new box what is kept, and keep from now on what is committed there. Raises `UsageError`."""
         try:
             kept = self._configuration()
             self._events, self._revisions = self._rest()
-            self._watches, self._pending, self._anchored = self._memory()
+            self._memory = self._remembered()
         except FAULTS as error:
             raise damaged(self.path, error) from None
         if kept:
             box.cmdb.adopt(kept)
         box.events[:] = self._events
-        box.watches.update({kept_: replace(watch) for kept_, watch in self._watches.items()})
-        box.pending.update(deepcopy(self._pending))
-        box.anchored.update(self._anchored)
+        watches, authorities, pending, anchored = deepcopy(self._memory)
+        box.watches.update(watches)
+        box.authority_watches.update(authorities)
+        box.pending.update(pending)
+        box.anchored.update(anchored)
         box.revisions.update(self._revisions)
         self._box = box
         box.cmdb.journal = self
@@ -106,19 +108,20 @@ class State:
         revisions = {row[0]: Revision(*row) for row in read(f"SELECT {columns} FROM revision ORDER BY id")}  # noqa: S608
         return events, revisions
 
-    def _memory(self) -> tuple[dict[Kept, Watch], dict[Kept, Pending], set[tuple[str, str]]]:
+    def _remembered(self) -> Memory:
         watches: dict[Kept, Watch] = {}
+        authorities: dict[Kept, Watch] = {}
         pending: dict[Kept, Pending] = {}
-        anchored: set[tuple[str, str]] = set()
+        anchored: set[Kept] = set()
         query = "SELECT kind, scope, name, body FROM memory ORDER BY rowid"
         for kind, scope, name, body in self._connection.execute(query):
-            if kind == WATCH:
-                watches[scope, name] = Watch(**json.loads(body))
+            if kind in (AUTHORITY, WATCH):
+                (watches if kind == WATCH else authorities)[scope, name] = Watch(**json.loads(body))
             elif kind == ANCHORED:
                 anchored.add((scope, name))
             else:
                 pending[scope, name] = Pending(**json.loads(unseal(body).clear or ""))
-        return watches, pending, anchored
+        return watches, authorities, pending, anchored
 
     def _recall(self) -> None:
         """What is known of the file without reading it all."""
@@ -263,9 +266,7 @@ class State:
         return box is not None and (
             len(box.events) != len(self._events)
             or (bool(box.events) and box.events[-1] is not self._events[-1])
-            or box.watches != self._watches
-            or box.pending != self._pending
-            or box.anchored != self._anchored
+            or _memory_of(box) != self._memory
             or box.revisions != self._revisions
         )
 
@@ -274,7 +275,7 @@ class State:
         if box is None or not self._has_more():
             return
         self._write_events(box.events)
-        if (box.watches, box.pending, box.anchored) != (self._watches, self._pending, self._anchored):
+        if _memory_of(box) != self._memory:
             self._write_memory(box)
         run = self._connection.executemany
         gone = [(number,) for number, old in self._revisions.items() if box.revisions.get(number) != old]
@@ -290,6 +291,7 @@ class State:
         """What is watched and which servers are anchored; requests hold passwords and are written as secrets are."""
         self._connection.execute("DELETE FROM memory")
         rows = [(WATCH, *kept, json.dumps(asdict(watch))) for kept, watch in box.watches.items()]
+        rows += [(AUTHORITY, *kept, json.dumps(asdict(watch))) for kept, watch in box.authority_watches.items()]
         rows += [(ANCHORED, *server, "") for server in sorted(box.anchored)]
         rows += [(PENDING, *kept, seal(json.dumps(asdict(request))).enc) for kept, request in box.pending.items()]
         self._connection.executemany("INSERT INTO memory VALUES (?, ?, ?, ?)", rows)
@@ -309,7 +311,9 @@ class State:
         """All is kept that the box remembers."""
         if (box := self._box) is not None and self._has_more():
             self._events = list(box.events)
-            self._watches = {kept: replace(watch) for kept, watch in box.watches.items()}
-            self._pending = deepcopy(box.pending)
-            self._anchored = set(box.anchored)
+            self._memory = deepcopy(_memory_of(box))
             self._revisions = dict(box.revisions)
+
+
+def _memory_of(box: Box) -> Memory:
+    return box.watches, box.authority_watches, box.pending, box.anchored

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fortish import jobs, messages
-from fortish.box import LOCAL, UNSET_ADDRESS, Box
-from fortish.cmdb.entries import GLOBAL
+from fortish.box import UNSET_ADDRESS, Box
 from fortish.commands import Arguments, Here
 from fortish.errors import StorageFault
+from fortish.jobs import renewal, updating
+from fortish.jobs.watching import days_left
 from fortish.messages import Text
 from fortish.steps import Flow, Say
 
 
 def forticron(here: Here, arguments: Arguments) -> Flow:
-    """2: the certificates that renew by themselves, with what is due when."""
+    """2: the certificates that renew by themselves, and CA certificates that are updated, with what is due when."""
     _only(arguments["number"], "2")
     lines = list(_watched(here.box))
     yield Say("\n".join(lines or [Text.WATCHED_NONE()]), paged=True)
@@ -71,20 +72,18 @@ def _forget(box: Box, kept: tuple[str, str], protocol: str) -> Flow:
 
 def _watched(box: Box) -> Iterator[str]:
     due = {(job.scope, job.name, job.kind): job.due for job in jobs.all_jobs(box)}
-    for scope in dict.fromkeys((GLOBAL, *box.cmdb.scopes(LOCAL))):
-        for name, entry in box.cmdb.rows(scope, LOCAL).items():
-            protocol = entry.values.get("enroll-protocol", "none")
-            days = entry.values.get("auto-regenerate-days", 0)
-            if protocol == "none" or not days:
-                continue
-            when = due.get((scope, name, "renew"), due.get((scope, name, "poll")))
-            yield Text.WATCHED_ROW(
-                name=name,
-                scope=scope,
-                protocol=protocol,
-                warn=entry.values.get("auto-regenerate-days-warning", 0),
-                source=entry.values.get("source-ip", UNSET_ADDRESS),
-                left=jobs.days_left(box, name, scope),
-                days=days,
-                due="-" if when is None else f"{box.local_time(when):%Y-%m-%d %H:%M:%S}",
-            )
+    for one in (*renewal.watched(box), *updating.watched(box)):
+        (kind, days), (_, warning) = one.kinds
+        when = due.get((one.scope, one.name, kind), due.get((one.scope, one.name, "poll")) if one.is_local else None)
+        yield Text.WATCHED_ROW(
+            name=one.name,
+            type="local" if one.is_local else "ca",
+            scope=one.scope,
+            protocol=one.protocol,
+            days=one.values.get(days, 0),
+            warn=one.values.get(warning, 0),
+            source=one.values.get("source-ip", UNSET_ADDRESS),
+            left=days_left(one.certificate, box.clock.now()),
+            attempts=one.watch.attempts,
+            due="-" if when is None else f"{box.local_time(when):%Y-%m-%d %H:%M:%S}",
+        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fortish.box import CA, Box
 from fortish.cmdb.entries import GLOBAL, Change, Entry, Put
-from fortish.errors import FortishError
+from fortish.errors import Deferred, FortishError, LinkLost, PeerFault, StorageFault
 from fortish.est.context import EstContext
 from fortish.est.trace import EstLine, trace
 from fortish.pki import chains, keys, pem
@@ -19,13 +19,26 @@ from fortish.steps import Step
 if TYPE_CHECKING:
     from cryptography import x509
 
+INHERITED = ("auto-update-days", "auto-update-days-warning", "source-ip")  # what a newer CA certificate goes on with
+
 
 class EnrollFault(FortishError):
-    """An enrollment failed; the traces have been given. `reason` is a sentence for the console."""
+    """An enrollment failed; the traces have been given. `reason` is a sentence for the console.
 
-    def __init__(self, reason: str) -> None:
+    `seconds` is how long the server asks not to be asked again, 0 where it does not.
+    """
+
+    def __init__(self, reason: str, *, passing: bool = False, seconds: float = 0.0) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.passing = passing
+        self.seconds = seconds
+
+
+def enroll_fault(fault: LinkLost | PeerFault | PkiFault | StorageFault | EnrollFault, reason: str = "") -> EnrollFault:
+    """What ends an enrollment because of `fault`; `reason` where it says more than the fault's own."""
+    seconds = fault.seconds if isinstance(fault, Deferred | EnrollFault) else 0.0
+    return EnrollFault(reason or fault.reason, passing=fault.passing, seconds=seconds)
 
 
 def box_time(box: Box) -> datetime:
@@ -130,6 +143,45 @@ def _verify(
                 chains.path_to(other, received, anchors, at)
                 return
         raise
+
+
+# --- one after the other ----------------------------------------------------------------------------------------------
+
+
+def follows(new: str, old: str) -> bool:
+    """Whether a CA certificate (PEM) takes the place of another one of the same server (RFC 7030 section 4.1.3).
+
+    It lasts longer; a root takes the place of a root, an intermediate that of one with its name. Raises `PkiFault`.
+    """
+    after, before = pem.certificate(new), pem.certificate(old)
+    if after.not_valid_after_utc <= before.not_valid_after_utc:
+        return False
+    if chains.self_signed(after) or chains.self_signed(before):
+        return chains.self_signed(after) and chains.self_signed(before)
+    return after.subject == before.subject
+
+
+def keep_newer(box: Box, scope: str, name: str, changes: list[Change]) -> list[str]:
+    """Store what is new of what the server of the CA certificate `name` has sent, in one commit; its names.
+
+    Nothing that is held changes. What takes the place of `name` is watched as that was. Raises `EnrollFault`.
+    """
+    entry = box.cmdb.entry(scope, CA, name)
+    if entry is None:
+        raise EnrollFault(f"CA certificate '{name}' no longer exists")
+    new = [change for change in changes if isinstance(change, Put) and box.cmdb.entry(scope, CA, change.key) is None]
+    settings = {setting: entry.values[setting] for setting in INHERITED if setting in entry.values}
+    for put in new:
+        if follows(put.entry.values["ca"], entry.values["ca"]):
+            put.entry.values.update(settings)
+    try:
+        if (scope, name) not in box.updating:
+            raise StorageFault("the box was restarted meanwhile, or its VDOM is gone")
+        if new:
+            box.cmdb.keep([*new])
+    except StorageFault as fault:
+        raise enroll_fault(fault, f"it could not be stored: {fault.reason}") from None
+    return [put.key for put in new]
 
 
 def new_authority(context: EstContext | None, body: str, scope: str = GLOBAL) -> Entry:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fortish.box import Box
 from fortish.errors import LinkLost, PeerFault
 from fortish.est import operations
-from fortish.est.authorities import EnrollFault, box_time, take_authorities
+from fortish.est.authorities import EnrollFault, box_time, enroll_fault, take_authorities
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext
 from fortish.est.trace import EstLine, trace
@@ -79,6 +79,6 @@ def choose_renewed(
     try:
         found = yield from operations.cacerts(connection)
         usable = yield from take_authorities(box, context, found)
-    except (LinkLost, PeerFault, EnrollFault):
-        raise first from None
+    except (LinkLost, PeerFault, EnrollFault) as fault:
+        raise enroll_fault(fault, first.reason) from None
     return (yield from choose(context, received, key, [*found, *known], box_time(box))), usable

@@ -18,7 +18,7 @@ from fortish.cmdb.secrets import seal
 from fortish.errors import Deferred, LinkLost, PeerFault, StorageFault
 from fortish.est import operations, wire
 from fortish.est.auth import set_auth
-from fortish.est.authorities import EnrollFault, authority_changes, box_time, take_authorities
+from fortish.est.authorities import EnrollFault, authority_changes, box_time, enroll_fault, take_authorities
 from fortish.est.choice import choose, held
 from fortish.est.connection import Connection
 from fortish.est.context import EstContext
@@ -92,15 +92,15 @@ class Waiting(EnrollFault):
     """The server has not decided: ask again in `seconds`, with the same key (None: none was made yet)."""
 
     def __init__(self, reason: str, seconds: float, key: keys.PrivateKey | None) -> None:
-        super().__init__(reason)
-        self.seconds, self.key = seconds, key
+        super().__init__(reason, passing=True, seconds=seconds)
+        self.key = key
 
 
 def failed(fault: LinkLost | PeerFault | EnrollFault, key: keys.PrivateKey | None) -> EnrollFault:
     """What an enrollment raises for `fault`: `Waiting`, with the key that was made, where the server says when."""
     if isinstance(fault, Deferred):
         return Waiting(fault.reason, fault.seconds, key)
-    return EnrollFault(fault.reason)
+    return enroll_fault(fault)
 
 
 def ended(line: EstLine, code: int) -> Ended:
@@ -217,6 +217,6 @@ def save(box: Box, name: str, changes: list[Change]) -> Ended:
         box.cmdb.keep(changes)
     except StorageFault as fault:
         yield trace(EstLine.NOT_SAVED, reason=fault.reason)
-        raise EnrollFault(f"it could not be stored: {fault.reason}") from None
+        raise enroll_fault(fault, f"it could not be stored: {fault.reason}") from None
     yield trace(EstLine.CERT_UPDATED, name=name)
     yield trace(EstLine.CERT_SAVED)

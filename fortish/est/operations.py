@@ -9,7 +9,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from fortish.cmdb.entries import GLOBAL
-from fortish.errors import Deferred, PeerFault
+from fortish.errors import Deferred, PeerFault, may_pass
 from fortish.est import multipart, wire
 from fortish.est.asked import linking_of
 from fortish.est.connection import Body, Connection
@@ -131,7 +131,8 @@ def _expect_ok(
     said = wire.error_text(response.content)
     phrase = wire.printable(response.reason_phrase, wire.TEXT_LIMIT)
     yield trace(EstLine.REFUSED, status=response.status_code, phrase=phrase, text=said)
-    raise PeerFault(f"the server answered {response.status_code} {phrase}".rstrip() + (f": {said}" if said else ""))
+    reason = f"the server answered {response.status_code} {phrase}".rstrip() + (f": {said}" if said else "")
+    raise PeerFault(reason, passing=may_pass(response.status_code))
 
 
 def _decoded(content: bytes) -> Generator[Step, Any, bytes]:

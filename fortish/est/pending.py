@@ -65,7 +65,7 @@ def _keep(box: Box, kept: Kept, waiting: Waiting, *, renew: bool, options: dict[
     now = box.clock.now()
     before = box.pending.get(kept)
     pending = before or Pending(now, now, renew, options=options)
-    pending.due = now + max(waiting.seconds, SHORTEST)
+    pending.due, pending.failures = now + max(waiting.seconds, SHORTEST), 0
     if before is not None:
         pending.attempts += 1
     if waiting.key is not None and not pending.key:

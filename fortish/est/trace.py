@@ -51,6 +51,7 @@ class EstLine(Enum):
     NOT_SAVED        = O, 1281, "save_pkcs7_certs",           "Failed to save: {reason}"
     SKIPPED_CA       = O, 1284, "save_pkcs7_certs",           "Skipped a cert: {reason}"
     CAS_IMPORTED     = D, 1288, "save_pkcs7_certs",           "CA certs imported!"
+    CAS_UPDATED      = O, 1293, "save_pkcs7_certs",           "CA certs asked for before {name} expires, new: {names}"
     SERVER_KEY       = O, 1305, "save_server_key",            "Received a private key: {kind}"
     BAD_SERVER_KEY   = O, 1311, "save_server_key",            "Failed to read the private key: {reason}"
     BAD_MULTIPART    = O, 1317, "save_server_key",            "Failed to parse the multipart response: {reason}"

@@ -30,7 +30,7 @@ def host_of(request: HttpGet | HttpPost) -> tuple[str, int]:
     except ValueError:
         host, port = None, PORT
     if not host:
-        raise LinkLost("URL using bad/illegal format or missing URL")
+        raise LinkLost("URL using bad/illegal format or missing URL", passing=False)
     return host, port
 
 
@@ -66,4 +66,4 @@ def _sent(request: HttpGet | HttpPost) -> httpx.Request:
         headers["Content-Type"] = request.content_type
         return httpx.Request("POST", request.url, headers=headers, content=request.body)
     except (httpx.InvalidURL, ValueError) as error:
-        raise LinkLost(str(error) or type(error).__name__) from error
+        raise LinkLost(str(error) or type(error).__name__, passing=False) from error

@@ -34,7 +34,8 @@ _CHUNK: Final = 1 << 16  # octets that are read at once
 class Conversation:
     """Requests on one connection, in turn, until either end has had enough.
 
-    `begun` says whether anything of the present response has come: then its request must not be sent again.
+    `begun` says whether anything of the present response has come: then its request must not be sent again. `broken`
+    says whether the peer has closed the connection before its end.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -42,7 +43,7 @@ class Conversation:
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD)
         self._over = False
         self._start = b""  # of the present response
-        self.begun = False
+        self.begun = self.broken = False
 
     async def ask(self, request: httpx.Request, limit: int) -> httpx.Response:
         """One request and its response, with a body of at most `limit` octets.
@@ -107,8 +108,10 @@ class Conversation:
                 self._start += data[: len(_START) - len(self._start)]
                 if not _START.startswith(self._start):  # h11 would wait for the end of the line, which may never come
                     raise h11.RemoteProtocolError(f"illegal status line: {data[:40]!r}")
-            elif self._h11.their_state is h11.SEND_RESPONSE:
-                raise h11.RemoteProtocolError(EMPTY)
+            else:
+                self.broken = True
+                if self._h11.their_state is h11.SEND_RESPONSE:
+                    raise h11.RemoteProtocolError(EMPTY)
             self._h11.receive_data(data)
         return event
 
@@ -128,7 +131,7 @@ async def perform(ask: Http) -> httpx.Response:
     if link.chain and isinstance(stream, TlsStream) and (leaf := stream.leaf()) != link.chain[0]:
         stream.abort()
         if leaf is not None:
-            raise LinkLost("SSL: the server has shown another certificate since")
+            raise LinkLost("SSL: the server has shown another certificate since", passing=False)
     return response
 
 
@@ -146,11 +149,11 @@ async def asked(talk: Conversation, request: httpx.Request, limit: int, seconds:
         spent = round((time.monotonic() - started) * 1000)
         raise LinkLost(f"Operation timed out after {spent} milliseconds with 0 bytes received") from None
     except h11.ProtocolError as error:
-        raise LinkLost(_words(str(error)), closed=not talk.begun) from error
+        raise LinkLost(_words(str(error)), closed=not talk.begun, passing=talk.broken) from error
     except OSError as error:
         name = alert(error)
         reason = f"OpenSSL SSL_read: tls alert {name}" if name else "Recv failure: Connection reset by peer"
-        raise LinkLost(reason, closed=not talk.begun and not name) from error
+        raise LinkLost(reason, closed=not talk.begun and not name, passing=not name) from error
 
 
 def _words(reason: str) -> str:

@@ -240,12 +240,12 @@ def _credentials(user: str, password: str) -> tuple[bytearray, bytearray]:
         try:
             octets = saslprep(text).encode()
         except (ValueError, UnicodeError) as error:
-            raise LinkLost(f"TLS-SRP: the {what} cannot be used: {error}") from None
+            raise LinkLost(f"TLS-SRP: the {what} cannot be used: {error}", passing=False) from None
         if not octets:
-            raise LinkLost(f"TLS-SRP: the {what} is empty")
+            raise LinkLost(f"TLS-SRP: the {what} is empty", passing=False)
         prepared.append(bytearray(octets))
     if len(prepared[0]) > _LONGEST_USER:
-        raise LinkLost(f"TLS-SRP: the user name is longer than {_LONGEST_USER} octets")
+        raise LinkLost(f"TLS-SRP: the user name is longer than {_LONGEST_USER} octets", passing=False)
     return prepared[0], prepared[1]
 
 
@@ -264,7 +264,7 @@ async def _handshake(link: SrpStream, peer: Peer, user: bytearray, password: byt
             "TLS-SRP: the server closed the connection during the handshake: it may not do TLS-SRP"
         ) from error
     except Exception as error:  # alerts; and its parsers do not promise what they raise over a stranger's octets
-        raise LinkLost(_words(error, user.decode())) from error
+        raise LinkLost(_words(error, user.decode()), passing=False) from error
 
 
 def _words(error: Exception, user: str) -> str:

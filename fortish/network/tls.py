@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from fortish import httpauth
-from fortish.errors import LinkLost
+from fortish.errors import LinkLost, may_pass
 from fortish.messages import Text
 from fortish.network.chain import verified_chain
 from fortish.network.stream import TlsStream, alert
@@ -85,7 +85,7 @@ async def _secured(peer: Peer, opened: Tcp, context: ssl.SSLContext) -> TlsStrea
     except BaseException as error:
         opened.abort()
         if isinstance(error, ValueError) and not isinstance(error, OSError):
-            raise LinkLost(f"'{peer.host}' is no host name for TLS: {error}") from None
+            raise LinkLost(f"'{peer.host}' is no host name for TLS: {error}", passing=False) from None
         if isinstance(error, ConnectionError):
             where = f"{peer.host}:{peer.port}"
             raise LinkLost(f"OpenSSL SSL_connect: {_reset(error)} in connection to {where}") from error
@@ -100,9 +100,9 @@ async def _srp(peer: Peer, addresses: Sequence[str], port: int) -> Link:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "tlslite":
             raise
-        raise LinkLost(Text.SRP_EXTRA()) from None
+        raise LinkLost(Text.SRP_EXTRA(), passing=False) from None
     if peer.credential is not None:
-        raise LinkLost(Text.SRP_OR_CERT())
+        raise LinkLost(Text.SRP_OR_CERT(), passing=False)
     return await srp.dial(peer, addresses, port)
 
 
@@ -115,9 +115,9 @@ def spelled(peer: Peer) -> Iterator[None]:
     except TimeoutError:
         raise LinkLost(f"Connection timed out after {_elapsed(started)} milliseconds") from None
     except ssl.SSLError as error:
-        raise LinkLost(_tls_words(error)) from error
+        raise LinkLost(_tls_words(error), passing=_may_pass(error)) from error
     except OSError as error:
-        raise LinkLost(_socket_words(error, peer, started)) from error
+        raise LinkLost(_socket_words(error, peer, started), passing=not _is_bind(peer, error)) from error
 
 
 async def connected(peer: Peer, addresses: Sequence[str], port: int) -> Tcp:
@@ -138,7 +138,8 @@ def from_source(source: str, addresses: Sequence[str]) -> list[str]:
     version = ipaddress.ip_address(source).version if source else 0
     found = [one for one in addresses if not version or ipaddress.ip_address(one).version == version]
     if not found:
-        raise LinkLost(f"bind failed with source address {source}: the server has no IPv{version} address")
+        reason = f"bind failed with source address {source}: the server has no IPv{version} address"
+        raise LinkLost(reason, passing=False)
     return found
 
 
@@ -155,7 +156,8 @@ async def _tunnelled(peer: Peer, opened: Tcp) -> None:
     status = head.split(None, 2)[1:2]
     if not head.startswith(b"HTTP/1.") or status != [b"200"]:
         code = status[0].decode("ascii", "replace")[:3] if status else "none"
-        raise LinkLost(f"CONNECT tunnel failed, response {code}")
+        passing = code.isdecimal() and may_pass(int(code))
+        raise LinkLost(f"CONNECT tunnel failed, response {code}", passing=passing)
 
 
 async def _proxy_answer(opened: Tcp) -> bytes:
@@ -185,10 +187,11 @@ def _authorised(peer: Peer, stream: TlsStream, now: float) -> Link:
     ders = verified_chain(tls)
     chain = [x509.load_der_x509_certificate(der) for der in ders]
     if fault := chains.dates_fault(chain, datetime.fromtimestamp(now, UTC)):
-        raise LinkLost(f"SSL certificate problem: {fault}")
+        raise LinkLost(f"SSL certificate problem: {fault}", passing=False)
     leaf = chain[0]
     if not chains.names_host(leaf, peer.host) and not (peer.trust.partial and chains.is_cmc_ra(leaf)):
-        raise LinkLost(f"SSL: no alternative certificate subject name matches target host name '{peer.host}'")
+        reason = f"SSL: no alternative certificate subject name matches target host name '{peer.host}'"
+        raise LinkLost(reason, passing=False)
     version = tls.version() or ""
     # tls-unique is not defined on TLS 1.3 (RFC 8446 appendix C.5), whatever the library answers there
     unique = tls.get_channel_binding("tls-unique") if version == "TLSv1.2" else None
@@ -241,7 +244,7 @@ def _load(context: ssl.SSLContext, credential: Credential) -> None:
     except (ssl.SSLError, OSError) as error:
         reason = getattr(error, "reason", None) or error.strerror or "unreadable"
         raise LinkLost(
-            f"could not load PEM client certificate from {credential.name}, OpenSSL error {reason}"
+            f"could not load PEM client certificate from {credential.name}, OpenSSL error {reason}", passing=False
         ) from error
 
 
@@ -290,9 +293,19 @@ def _tls_words(error: ssl.SSLError) -> str:
     return f"OpenSSL SSL_connect: {reason}"
 
 
+def _may_pass(error: ssl.SSLError) -> bool:
+    """Whether a handshake may go well soon: it was broken off, or the server has trouble of its own."""
+    return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or "INTERNAL_ERROR" in (error.reason or "")
+
+
+def _is_bind(peer: Peer, error: OSError) -> bool:
+    """Whether the source address is not the host's."""
+    return bool(peer.source) and ("bind" in str(error).lower() or "assign requested address" in str(error))
+
+
 def _socket_words(error: OSError, peer: Peer, started: float) -> str:
     """A failed connection as libcurl spells it; a source address that is not the host's, in the host's words."""
-    if peer.source and ("bind" in str(error).lower() or "assign requested address" in str(error)):
+    if _is_bind(peer, error):
         return f"bind failed with source address {peer.source}: {os.strerror(error.errno or 0)}"
     host, port = (peer.host, peer.port) if peer.proxy is None else peer.proxy[:2]
     return f"Failed to connect to {host} port {port} after {_elapsed(started)} ms: Couldn't connect to server"

@@ -121,7 +121,8 @@ class LabNetwork(RealNetwork):
     def _bind(self, source: str) -> None:
         """A source address must be the box's own. Raises `LinkLost`."""
         if source and source not in self.box.addresses():
-            raise LinkLost(f"bind failed with source address {source}: {Text.NO_SOURCE(address=source)}")
+            reason = f"bind failed with source address {source}: {Text.NO_SOURCE(address=source)}"
+            raise LinkLost(reason, passing=False)
 
     async def fetch(self, request: HttpGet | HttpPost) -> httpx.Response:
         """Plain HTTP: the responder's SCEP; no other host of the lab serves any."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from fortish.box import CA, Box
 from fortish.cmdb.entries import Change, Entry, Put
 from fortish.est.authorities import EnrollFault, box_time, new_authority, next_name
-from fortish.pki import chains, pem
+from fortish.pki import chains, keys, pem
 from fortish.pki.certificates import extension
 from fortish.pki.faults import PkiFault
 from fortish.scep.context import ScepContext
@@ -88,7 +88,7 @@ def authorities_of(
     believed, fault = [], chains.NO_ISSUER
     for certificate in received:
         try:
-            chains.path_to(certificate, received, anchors.certificates, at, partial=anchors.partial)
+            _verify(certificate, received, anchors, at)
             believed.append(certificate)
         except PkiFault as refused:
             fault = refused.reason
@@ -103,6 +103,23 @@ def authorities_of(
             raise EnrollFault("the server has no RSA certificate to encrypt a request to")
         recipient = cas[0]
     return Authorities(anchors, cas, (*others, *cas), recipient)
+
+
+def _verify(
+    certificate: x509.Certificate, received: Sequence[x509.Certificate], anchors: Anchors, at: datetime
+) -> None:
+    """Whether a path leads to an anchor: from the certificate, or, of a new root, from its link to the old one.
+
+    That link (NewWithOld, RFC 4210 section 4.4) has the new root's name and key. Raises `PkiFault`.
+    """
+    try:
+        chains.path_to(certificate, received, anchors.certificates, at, partial=anchors.partial)
+    except PkiFault:
+        for other in received:
+            if other.subject == certificate.subject and keys.same_key(other, certificate) and other != certificate:
+                chains.path_to(other, received, anchors.certificates, at, partial=anchors.partial)
+                return
+        raise
 
 
 def authority_changes(box: Box, context: ScepContext, cas: Sequence[x509.Certificate], *, learn: bool) -> list[Change]:

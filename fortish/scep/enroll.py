@@ -17,7 +17,7 @@ from fortish.box import LOCAL, UNSET_ADDRESS, Box
 from fortish.cmdb.entries import GLOBAL, Entry, Put
 from fortish.cmdb.secrets import seal
 from fortish.errors import LinkLost, PeerFault, StorageFault
-from fortish.est.authorities import EnrollFault, box_time
+from fortish.est.authorities import EnrollFault, box_time, enroll_fault
 from fortish.est.enroll import Waiting
 from fortish.pki import away, chains, keys, pem, requests
 from fortish.pki.certificates import serial_number
@@ -98,7 +98,7 @@ def scep_renew(box: Box, name: str, scope: str = GLOBAL) -> Ended:
         raise
     except (LinkLost, PeerFault, EnrollFault, PkiFault) as fault:
         yield trace(ScepLine.FAILED, name=name, reason=fault.reason)
-        raise EnrollFault(fault.reason) from None
+        raise enroll_fault(fault) from None
 
 
 def _conversation(box: Box, request: Request, kind: MessageType) -> Ended:
@@ -109,7 +109,7 @@ def _conversation(box: Box, request: Request, kind: MessageType) -> Ended:
         raise
     except (LinkLost, PeerFault, EnrollFault, PkiFault) as fault:
         yield trace(ScepLine.FAILED, name=request.context.name, reason=fault.reason)
-        raise EnrollFault(fault.reason) from None
+        raise enroll_fault(fault) from None
 
 
 def _met(box: Box, context: ScepContext) -> Generator[Step, Any, tuple[Server, Authorities]]:
@@ -185,7 +185,7 @@ def _keep(box: Box, request: Request, certificate: x509.Certificate, authorities
             raise StorageFault("the box was restarted meanwhile, or its VDOM is gone")
         box.cmdb.keep([*changes, Put(context.scope, LOCAL, context.name, changed)])
     except StorageFault as fault:
-        raise EnrollFault(f"it could not be stored: {fault.reason}") from None
+        raise enroll_fault(fault, f"it could not be stored: {fault.reason}") from None
 
 
 def _stored(context: ScepContext) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fortish.box import Box
-from fortish.errors import LinkLost, PeerFault
+from fortish.errors import Deferred, LinkLost, PeerFault, may_pass
 from fortish.est import wire
 from fortish.est.trust import proxy_of
 from fortish.pki import away, cms, names, pkcs7
@@ -34,6 +34,7 @@ PORT = 443
 MESSAGE = "application/x-pki-message"
 CERTIFICATE = "application/x-x509-ca-cert"
 STANDARD = "SCEPSTANDARD"
+LATER = frozenset({429, 503})  # statuses that mean "come back", where Retry-After says when
 # The attribute names of the published trace, in its order.
 _STRINGS, _OCTETS = ("transId", "messageType"), ("senderNonce",)
 Asked = Generator[Step, Any, "httpx.Response"]
@@ -77,7 +78,7 @@ def get_ca_cert(server: Server) -> Generator[Step, Any, list[x509.Certificate]]:
     Raises `LinkLost`, `PeerFault`.
     """
     response = yield from _get(server, "GetCACert", server.context.ca_identifier)
-    _expect_ok(response)
+    _expect_ok(response, server.box.clock.now())
     kind = wire.first(response, "content-type").partition(";")[0].strip().lower()
     yield trace(ScepLine.REPLY, type=1 if kind == CERTIFICATE else 2)
     try:
@@ -112,7 +113,7 @@ def pki_operation(server: Server, sent: Sent) -> Generator[Step, Any, Reply]:
         response = yield from _post(server, message)
     else:
         response = yield from _get(server, "PKIOperation", base64.b64encode(message).decode("ascii"))
-    _expect_ok(response)
+    _expect_ok(response, server.box.clock.now())
     try:
         reply = read_reply(response.content, sent.transaction, nonce, sent.speakers)
     except PeerFault as fault:
@@ -226,8 +227,12 @@ def _peer(server: Server) -> Peer:
     )
 
 
-def _expect_ok(response: httpx.Response) -> None:
-    """Anything but 200 ends the operation. Raises `PeerFault`."""
-    if response.status_code != 200:
-        said = wire.error_text(response.content)
-        raise PeerFault(f"the server answered {response.status_code}" + (f": {said}" if said else ""))
+def _expect_ok(response: httpx.Response, now: float) -> None:
+    """Anything but 200 ends the operation. Raises `PeerFault`, `Deferred`: the server says when it may be asked."""
+    status = response.status_code
+    if status == 200:
+        return
+    said = wire.error_text(response.content)
+    reason = f"the server answered {status}" + (f": {said}" if said else "")
+    seconds = wire.retry_after(response, now) if status in LATER else None
+    raise PeerFault(reason, passing=may_pass(status)) if seconds is None else Deferred(reason, seconds)

@@ -37,7 +37,7 @@ def keep(box: Box, kept: Kept, undecided: Undecided) -> Pending:
         key = keys.encrypted_pem(request.key, password)
         pending = Pending(now, now, request.renews, key, password, 0, options, PROTOCOL)
         box.pending[kept] = pending
-    pending.due = now + POLL
+    pending.due, pending.failures = now + POLL, 0
     pending.attempts += 1
     return pending
 

@@ -55,6 +55,8 @@ class ScepLine(Enum):
     WAITING         = O, "scep_enroll: '{name}' waits, next poll in {seconds} seconds"
     UPDATED         = O, "scep_enroll: '{name}' updated in CMDB"
     FAILED          = O, "scep_enroll: '{name}' failed: {reason}"
+    CAS_UPDATED     = O, "scep_update: CA certs asked for before '{name}' expires, new: {names}"
+    CAS_FAILED      = O, "scep_update: '{name}' failed: {reason}"
     # fmt: on
 
     def __init__(self, origin: Origin, text: str) -> None:

@@ -18,7 +18,7 @@ from fortish.box import LOCAL, Box
 from fortish.clock import HostClock, VirtualClock
 from fortish.cmdb.entries import GLOBAL, Entry, Put
 from fortish.drive import Runtime
-from fortish.jobs import DAY
+from fortish.jobs import DAY, renewal, watching
 
 START = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -148,9 +148,9 @@ def test_a_renewal_falls_due_in_the_first_second_with_no_more_than_n_whole_days_
     assert job is not None and (job.kind, job.name) == ("renew", "a")
     assert job.due == START + 334 * DAY + 1
     box.clock.set(job.due - 1)
-    assert jobs.days_left(box, "a") == 31
+    assert watching.days_left(renewal.certificate_of(box, (GLOBAL, "a")), box.clock.now()) == 31
     box.clock.set(job.due)
-    assert jobs.days_left(box, "a") == 30
+    assert watching.days_left(renewal.certificate_of(box, (GLOBAL, "a")), box.clock.now()) == 30
 
 
 def test_a_certificate_that_is_due_already_is_looked_at_seconds_after_its_commit() -> None:
