@@ -124,8 +124,12 @@ def _there(hook: Hook, place: str) -> bool:
 def below(hooks: Table, prefix: PathWords, place: str = "root") -> list[str]:
     """The words that may follow `prefix` in this kind of place, in the table's order."""
     depth = len(prefix)
-    found = (path for path in hooks if path[:depth] == prefix and len(path) > depth)
-    return list(dict.fromkeys(path[depth] for path in found if _there(hooks[path], place)))
+    return _following(hooks, [path for path in hooks if path[:depth] == prefix], depth, place)
+
+
+def _following(hooks: Table, paths: Iterable[PathWords], depth: int, place: str) -> list[str]:
+    """The words that stand behind the first `depth` ones of these paths and are there in this kind of place."""
+    return list(dict.fromkeys(path[depth] for path in paths if len(path) > depth and _there(hooks[path], place)))
 
 
 def find(hooks: Table, typed: Sequence[str], place: str = "root") -> tuple[Hook | None, Words, PathWords]:
@@ -135,8 +139,9 @@ def find(hooks: Table, typed: Sequence[str], place: str = "root") -> tuple[Hook 
     an ambiguous word.
     """
     path: PathWords = ()
+    paths: Iterable[PathWords] = hooks  # those that begin with `path`
     for at, word in enumerate(typed):
-        choices = complete_word(word, below(hooks, path, place))
+        choices = complete_word(word, _following(hooks, paths, at, place))
         if choices and word not in choices and (*path, word) in hooks:
             choices = []  # a command in full that is not there in this place stands for no longer one
         if not choices:
@@ -144,6 +149,7 @@ def find(hooks: Table, typed: Sequence[str], place: str = "root") -> tuple[Hook 
         if len(choices) > 1:
             raise messages.ambiguous(word)
         path = (*path, choices[0])
+        paths = [one for one in paths if one[: at + 1] == path]
     return hooks.get(path), (), path
 
 

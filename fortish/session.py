@@ -271,7 +271,7 @@ class Session:
         if hook is None:
             raise messages.parse_error(rest[0]) if rest else messages.incomplete()
         self.access.check_command(verb, path)
-        if rest and hooks.below(table, path) and not hook.parameters and hook.done:
+        if rest and hook.done and not hook.parameters and hooks.below(table, path):
             raise messages.parse_error(rest[0])
         yield from hook.run(self, hooks.arguments(hook, rest))
 
