@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fortish.pki.faults import DerFault
 
@@ -20,8 +20,7 @@ _LONGEST_OID = 64  # octets; longer ones are no identifiers but an attack on int
 _DOTTED = re.compile(r"[0-2](\.(0|[1-9][0-9]{0,38})){1,30}")
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):  # not a dataclass: dozens are made for each message
     """One TLV: its identifier octet, its contents, and all of its octets."""
 
     tag: int
