@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 
 from fortish import httpauth
 from fortish.errors import LinkLost, may_pass
@@ -42,7 +43,7 @@ async def dial(peer: Peer, addresses: Sequence[str], port: int, now: float) -> L
     """
     if peer.srp is not None:
         return await _srp(peer, addresses, port)
-    context = await asyncio.to_thread(_prepared, peer) if _is_slow(peer) else _prepared(peer)
+    context = await _read_away(peer) if _is_slow(peer) else _prepared(peer)
     with spelled(peer):
         async with asyncio.timeout(peer.timeout):
             stream = await _secured(peer, await connected(peer, addresses, port), context)
@@ -51,6 +52,14 @@ async def dial(peer: Peer, addresses: Sequence[str], port: int, now: float) -> L
     except BaseException:
         stream.abort()
         raise
+
+
+async def _read_away(peer: Peer) -> ssl.SSLContext:
+    """The same in a thread. Meanwhile this one imports what a request takes, which is as slow. Raises `LinkLost`."""
+    reading = asyncio.get_running_loop().run_in_executor(None, _prepared, peer)
+    import_module("httpx")
+    import_module("fortish.network.http")
+    return await reading
 
 
 def _is_slow(peer: Peer) -> bool:
