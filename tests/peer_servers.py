@@ -12,7 +12,7 @@ import ssl
 from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fortish.responder.authority import Authority
@@ -214,6 +214,42 @@ class Infisical(Style):
         return http("200 OK", base64.b64encode(issued), ("Content-Type", CERTS_ONLY), BASE64)
 
 
+class Ejbca(Style):
+    """EJBCA: an alias always; errors in HTML; its key's answer has a blank before the semicolon."""
+
+    label = "alias"
+
+    def __call__(self, asked: Asked) -> bytes:
+        if not asked.path.startswith(f"{ROOT}{self.label}/"):
+            return self.error("400 Bad Request", "EST alias does not exist")
+        if asked.operation == "cacerts":
+            return http("200 OK", base64.b64encode(self.cacerts), ("Content-Type", CERTS), BASE64)
+        if asked.operation == "csrattrs":
+            return http("204 No Content")
+        if not asked.shown and asked.fields.get("authorization") != BASIC:
+            return self.error("401 Unauthorized", "Invalid username or password")
+        return self.enrolled(asked)
+
+    def enrolled(self, asked: Asked) -> bytes:
+        if asked.operation == "serverkeygen":
+            return self.generated(asked)
+        return http("200 OK", base64.b64encode(self.certs(self.issue(asked.csr))), ("Content-Type", CERTS_ONLY), BASE64)
+
+    def generated(self, asked: Asked) -> bytes:
+        key = ec.generate_private_key(ec.SECP256R1())
+        made = self.authority.issue(key.public_key(), asked.csr.subject, 7, datetime.now(UTC))
+        encoded = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        head = b"Content-Type: %b\r\nContent-Transfer-Encoding: base64\r\n\r\n%b\r\n"
+        parts = head % (b"application/pkcs8", base64.b64encode(encoded))
+        parts += b"--CONTENTBOUNDARY\r\n" + head % (CERTS_ONLY.encode(), base64.b64encode(self.certs(made)))
+        body = b"--CONTENTBOUNDARY\r\n" + parts + b"--CONTENTBOUNDARY--\r\n"
+        return http("200 OK", body, ("Content-Type", "multipart/mixed ; boundary=CONTENTBOUNDARY"))
+
+    def error(self, status: str, text: str) -> bytes:
+        page = f"<html><head><title>Error</title></head><body>{text}</body></html>"
+        return http(status, page.encode(), ("Content-Type", "text/html;charset=UTF-8"))
+
+
 class Flask(Style):
     """A server of Flask: HTTP/1.0, the chain behind the certificate, attributes for who is known, 204 with a type."""
 
@@ -249,6 +285,7 @@ class Der(Style):
 STYLES = {
     "DER": Der,
     "Dogtag": Dogtag,
+    "EJBCA": Ejbca,
     "Flask": Flask,
     "foundries.io": Foundries,
     "globalsign/est": GlobalSign,

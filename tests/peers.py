@@ -270,6 +270,35 @@ class Azure(Reader):
         return super().decoded(answer, kind)
 
 
+class DigiCert(Reader):
+    """TrustCore: a type that it knows, a boundary as it stands at the end of its header, parts that end with a line."""
+
+    head = (b"User-Agent: Mozilla/5.0", b"Host: localhost", b"Accept: */*")
+    post = (b"Content-Transfer-Encoding: base64", b"Content-Type: application/pkcs10")
+    body = wrapped(64, b"\r\n")
+    keygen = True
+
+    def decoded(self, answer: Said, kind: bytes) -> bytes:
+        given = (answer[b"Content-Type"] or b"").lower()
+        assert re.match(re.escape(kind.partition(b";")[0]) + rb"(?:[\s;]|$)", given)
+        assert b"smime-type=" not in given or re.search(rb"smime-type=certs-only(?:[\s;]|$)", given)
+        return super().decoded(answer, kind)
+
+    def generated(self, answer: Said) -> tuple[bytes, list[x509.Certificate]]:
+        boundary = (answer[b"Content-Type"] or b"").lower().find(b"boundary=") + len(b"boundary=")
+        edge = b"--" + (answer[b"Content-Type"] or b"")[boundary:]
+        lines = answer.body.replace(b"\r\n", b"\n").split(b"\n")
+        assert lines[-2:] == [edge + b"--", b""]  # its last line: a word behind it would be searched for a boundary
+        first, second = (at for at, line in enumerate(lines) if line == edge)
+        key, certificates = lines[first + 1 : second], lines[second + 1 : -2]
+        for part, kind in ((key, b"application/pkcs8"), (certificates, CERTS)):
+            fields = part[: part.index(b"")]
+            assert b"Content-Type: " + kind in fields[0].partition(b";")[0]
+            assert fields[1:] == [b"Content-Transfer-Encoding: base64"]
+        body = [b"".join(part[part.index(b"") :]) for part in (key, certificates)]
+        return base64.b64decode(body[0], validate=True), strict(base64.b64decode(body[1], validate=True))
+
+
 class EstClientPython(Reader):
     """A Content-Transfer-Encoding of base64, in lower case, or the body is taken as it is."""
 
@@ -291,6 +320,7 @@ class Hotspot(Reader):
 PEERS: dict[str, Reader] = {
     "Azure IoT Edge": Azure(),
     "Bouncy Castle": BouncyCastle(),
+    "DigiCert TrustCore": DigiCert(),
     "est-client-python": EstClientPython(),
     "globalsign/est": GlobalSign(),
     "hostap OSU": Hotspot(),

@@ -190,7 +190,7 @@ class Connection:
             async with asyncio.timeout(IDLE):
                 received = await self._receive()
         except h11.RemoteProtocolError as error:
-            await self._send(refusal(431 if error.error_status_hint == 431 else 400, str(error)), "1.1")
+            await self._send(refusal(error.error_status_hint, str(error)), "1.1")
             return False
         if received is None:
             return False

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import fortish
-from tests.peer_servers import STYLES, LibestKeygen, OpenXpki
+from tests.peer_servers import STYLES, Ejbca, LibestKeygen, OpenXpki
 from tests.served import Style, serving
 
 GENERATE = "execute vpn certificate local generate"
@@ -49,8 +49,9 @@ def test_a_request_that_waits_at_openxpki_is_repeated_as_it_was(tmp_path: Path) 
     assert first == second
 
 
-def test_the_key_that_libest_makes_is_taken(tmp_path: Path) -> None:
-    with serving(LibestKeygen, tmp_path) as (style, port):
+@pytest.mark.parametrize("kind", [Ejbca, LibestKeygen])
+def test_the_key_that_a_server_makes_is_taken(kind: type[Style], tmp_path: Path) -> None:
+    with serving(kind, tmp_path) as (style, port):
         with fortish.Appliance(network="real", trust=tmp_path / "ca.pem") as box:
             made(box, style, port, "est-serverkeygen")
             assert serial(box) == 7

@@ -249,12 +249,13 @@ def test_headers_come_as_documented_and_one_connection_takes_many_requests(world
         (b"GET /.well-known/est/csrattrs HTTP/1.1\r\n\r\n", b"HTTP/1.1 400 Bad Request"),  # no Host
         (b"nonsense\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
         (b"\x16\x03\x01\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
+        (RAW_GET.replace(b"Host", b"Transfer-Encoding: base64\r\nHost"), b"HTTP/1.1 501 Not Implemented"),
         (
             RAW_GET.replace(b"Host", b"X: " + b"x" * 40000 + b"\r\nHost"),
             b"HTTP/1.1 431 Request Header Fields Too Large",
         ),
     ],
-    ids=["HTTP/1.0", "Connection: close", "no Host", "no HTTP", "no text", "long head"],
+    ids=["HTTP/1.0", "Connection: close", "no Host", "no HTTP", "no text", "unknown coding", "long head"],
 )
 def test_the_connection_is_closed_where_it_must_be(world, request_, status_line):
     with world.raw() as tls:
