@@ -132,11 +132,7 @@ class Connection:
     def _authenticated(self, method: str, line: EstLine, url: str, body: Body | None) -> Asked:
         """One request; once more where the server asks for HTTP authentication that it has not had."""
         response = yield from self._traced(method, line, url, body)
-        if self.credentials is None or self._is_elsewhere(url):
-            return response
-        if response.status_code != 401:
-            if self._digest is not None:
-                self._digest.go_on(response)
+        if response.status_code != 401 or self.credentials is None or self._is_elsewhere(url):
             return response
         if self._basic and self._digest is None and "www-authenticate" not in response.headers:
             return (yield from self._without_basic(response, method, line, url, body))
@@ -219,6 +215,8 @@ class Connection:
     def _send(self, link: Link, method: str, url: str, body: Body | None) -> Asked:
         request = wire.request(method, url, body(link) if body else "", self._authorization(method, url))
         response: httpx.Response = yield from exchange(Http(link, request, wire.BODY_LIMIT))
+        if self._digest is not None and response.status_code != 401 and not self._is_elsewhere(url):
+            self._digest.go_on(response)
         return response
 
     def _authorization(self, method: str, url: str) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 import shutil
+import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -27,7 +30,9 @@ from fortish.est import multipart, wire
 from fortish.network import http, tls
 from fortish.network.http import CLOSED, Conversation, asked
 from fortish.network.stream import Stream
+from fortish.network.tcp import Tcp
 from fortish.pki import keys, pem, pkcs7
+from fortish.pki.faults import Pkcs7Fault
 from fortish.pki.names import subject_name
 from fortish.responder.authority import Authority
 from fortish.steps import Credential, Http, Link, Peer, Trust
@@ -414,6 +419,72 @@ def test_records_of_any_size_are_put_together(root: Authority, size: int) -> Non
             return content
 
     assert asyncio.run(whole()) == b"ok"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_a_server_that_goes_without_a_goodbye_has_gone(
+    root: Authority, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    """No close_notify: whether an answer without a length is whole, its body tells."""
+    context = serving(root, "localhost", version=version)
+    whole = wire.encode(pkcs7.write_certs([root.certificate])).encode()
+
+    async def said(body: bytes) -> bytes:
+        def serve(plain: socket.socket) -> None:
+            with plain, context.wrap_socket(plain, server_side=True) as inside:
+                inside.recv(65536)
+                inside.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + body)
+
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            thread = threading.Thread(target=lambda: serve(listening.accept()[0]))
+            thread.start()
+            link = await dialled(listening.getsockname()[1], Trust((pem.pem(root.certificate),), public=False))
+            content = await asked_for(link, 1)
+            link.handle.abort()
+            await asyncio.to_thread(thread.join)
+        return content
+
+    assert asyncio.run(said(whole)) == whole
+    cut = asyncio.run(said(whole[: 3 * 65]))  # three lines
+    with pytest.raises(Pkcs7Fault, match="truncated"):
+        pkcs7.read_certs(wire.decode(cut))
+
+
+def test_a_refusal_before_the_request_has_been_read_is_heard(root: Authority, tmp_path: Path) -> None:
+    """A 401 at the first octets, and a reset behind it: what came before the reset counts, or the box asks again."""
+
+    async def serve(stream: Stream) -> None:
+        await stream.read(20)
+        await stream.write(b"HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno")
+        await asyncio.sleep(0.05)
+        assert isinstance(stream, Tcp)
+        held = stream.transport.get_extra_info("socket")
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        stream.abort()
+
+    async def work(stream: Stream) -> Any:
+        try:
+            return (await asked(Conversation(stream), post("x" * 300_000), 100, 5.0)).status_code
+        except LinkLost as fault:
+            return fault.closed
+
+    assert played(serve, work) in (401, True)
+
+
+def test_the_next_nonce_is_used_in_the_next_request(root: Authority, tmp_path: Path) -> None:
+    """RFC 7616 section 3.5."""
+    offered = 'WWW-Authenticate: Digest realm="x", nonce="n", qop="auth"'
+    certificates = wire.encode(pkcs7.write_certs([root.certificate])).encode()
+    answers = [
+        answer("401 No", offered),
+        answer("200 OK", 'Authentication-Info: nextnonce="m"', body=certificates),
+        answer("404 No"),
+        answer("404 No"),
+    ]
+    with recording(serving(root, "localhost"), answers) as server:
+        enrolled(root, tmp_path, server.port)
+    asked = re.findall(rb'nonce="(\w)".*?nc=(\d+)', server.heard)
+    assert asked[:3] == [(b"n", b"00000001"), (b"m", b"00000001"), (b"m", b"00000002")]
 
 
 # --- many certificates ------------------------------------------------------------------------------------------------
