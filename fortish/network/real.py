@@ -76,15 +76,15 @@ class RealNetwork:
             case Probe():
                 return await self.probe(request)
             case TftpGet(server, name, limit):
-                from fortish.network import tftp
+                from fortish.network.tftp import client
 
                 address, port = await self.tftp(server)
-                return await tftp.get(address, port, name, limit=limit)
+                return await client.get(address, port, name, limit=limit)
             case TftpPut(server, name, content):
-                from fortish.network import tftp
+                from fortish.network.tftp import client
 
                 address, port = await self.tftp(server)
-                return await tftp.put(address, port, name, content)
+                return await client.put(address, port, name, content)
 
     async def _open(self, peer: Peer) -> Link:
         """Connect, and note how long it took; what did not come about is kept where exchanges are."""

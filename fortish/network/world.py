@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from fortish.box import Box
     from fortish.network.listen import Listener
-    from fortish.network.tftp import Folder, Server
+    from fortish.network.tftp.folder import Folder
+    from fortish.network.tftp.server import Server
     from fortish.responder.state import Responder
 
 REFUSED = "Failed to connect to {host} port {port} after 0 ms: Couldn't connect to server"
@@ -86,7 +87,7 @@ class LabNetwork(RealNetwork):
     def folder(self) -> Folder:
         """What the file server serves: the CA certificate, and the folder given."""
         if self._folder is None:
-            from fortish.network.tftp import Folder
+            from fortish.network.tftp.folder import Folder
             from fortish.pki import pem
 
             body = f"{pem.pem(self.responder.authority.certificate)}\n".encode()
@@ -210,7 +211,7 @@ class LabNetwork(RealNetwork):
         if address != FILE_SERVER:
             raise LinkLost("no answer")
         if self._tftp is None:
-            from fortish.network.tftp import Server
+            from fortish.network.tftp.server import Server
 
             self._tftp = await Server.start("127.0.0.1", 0, self.folder)
         return "127.0.0.1", self._tftp.port

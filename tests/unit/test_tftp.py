@@ -15,8 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fortish.errors import LinkLost
-from fortish.network import tftp
-from fortish.network.tftp import Folder, Server, get, put
+from fortish.network.tftp import packets, server
+from fortish.network.tftp.client import get, put
+from fortish.network.tftp.folder import Folder
+from fortish.network.tftp.packets import BLOCK_SIZE, last_block, wrapped
+from fortish.network.tftp.server import Server
 
 HOST = "127.0.0.1"
 SIZES = [0, 1, 511, 512, 513, 1024, 70000]
@@ -125,15 +128,15 @@ def test_a_file_of_any_size_is_fetched_whole(size):
 
 
 def test_block_numbers_have_16_bits():
-    assert [tftp._wrapped(block) for block in (1, 65535, 65536, 65537)] == [1, 65535, 0, 1]
-    assert [tftp._last_block(bytes(size)) for size in (0, 511, 512, 512 * 65535)] == [1, 1, 2, 0]
+    assert [wrapped(block) for block in (1, 65535, 65536, 65537)] == [1, 65535, 0, 1]
+    assert [last_block(bytes(size)) for size in (0, 511, 512, 512 * 65535)] == [1, 1, 2, 0]
 
 
 @pytest.mark.parametrize("copies", [lambda n: 1, lambda n: 2, lambda n: n % 3])
 def test_block_numbers_roll_over(tmp_path, monkeypatch, copies):
     """With numbers of 3 bits, since a real roll-over takes 65536 round trips."""
-    monkeypatch.setattr(tftp, "_BLOCK_NUMBERS", 8)
-    content = content_of(20 * tftp.BLOCK_SIZE)
+    monkeypatch.setattr(packets, "BLOCK_NUMBERS", 8)
+    content = content_of(20 * BLOCK_SIZE)
 
     async def round_trip():
         async with serving(Folder(directory=tmp_path), **QUICK) as server:
@@ -282,7 +285,7 @@ def test_a_limit_holds():
 
 
 def test_a_server_takes_files_up_to_its_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(tftp, "WRITE_LIMIT", 1000)
+    monkeypatch.setattr(server, "WRITE_LIMIT", 1000)
 
     async def store(size):
         async with serving(Folder(directory=tmp_path)) as server:

@@ -1,0 +1,1 @@
+"""TFTP (RFC 1350): a client that fetches and stores a file, and a small server for a folder."""
