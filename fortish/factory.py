@@ -100,7 +100,7 @@ def wanted(cmdb: Cmdb, names: tuple[str, ...], product: str, serial: str, now: f
 
 def make(wanted: Wanted) -> dict[str, Values]:
     """Keys and certificates, ready to be stored: values by name. All together take about a second."""
-    from fortish.cmdb.checks import random_password
+    from fortish.cmdb.secrets import random_password
     from fortish.pki import keys, pem, selfsigned
 
     made: dict[str, Values] = {}

@@ -1,4 +1,4 @@
-"""What must hold of an entry beyond its attributes' types: when it is opened, set, saved, deleted or moved.
+"""What must hold of an entry beyond its attributes' types: when it is opened, set or saved.
 
 One function a table or attribute, in tables by the time at which they are asked.
 """
@@ -6,16 +6,14 @@ One function a table or attribute, in tables by the time at which they are asked
 from __future__ import annotations
 
 import ipaddress
-import secrets
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from fortish import messages
-from fortish.cmdb import subnets, tunnels, vips
+from fortish.cmdb import interfaces, privatekeys, tunnels, vips
 from fortish.cmdb.addresses import is_mask
-from fortish.cmdb.entries import GLOBAL, INTERFACE, ROOT, SINGLE, Change, Drop, Entry, Order, Put
+from fortish.cmdb.entries import GLOBAL, INTERFACE, SETTINGS, Entry
 from fortish.cmdb.schema import Attribute, PathWords, Table, words
-from fortish.cmdb.secrets import Secret, seal
 from fortish.cmdb.store import Cmdb
 from fortish.cmdb.subnets import UNSET_PAIR
 from fortish.errors import CliError
@@ -42,13 +40,6 @@ class Saved(Protocol):
 Check = Callable[[Saved], None]
 KEYLESS = frozenset({"acme2"})  # protocols that make an entry's key later
 
-PASSWORD_DIGITS = 62  # hexadecimal digits of a private-key password made at random (the enrollment guide's trace)
-
-
-def random_password() -> str:
-    """A private-key password, as the box makes one where none is given."""
-    return secrets.token_hex(PASSWORD_DIGITS // 2)
-
 
 def local_certificate(entry: Saved) -> None:
     """A local certificate has a private key, kept encrypted under its password."""
@@ -57,39 +48,13 @@ def local_certificate(entry: Saved) -> None:
         return
     if not key and entry.value("enroll-protocol") not in KEYLESS:
         raise _empty("private-key", -145)
-    if key and "ENCRYPTED" in key:
-        _follow_password(entry, key)
-    elif key:
-        from fortish.pki import keys
-
-        password = entry.value("password")
-        if not isinstance(password, Secret) or not password.clear:
-            password = entry.values["password"] = seal(random_password())
-        entry.values["private-key"] = keys.encrypted_pem(keys.load_private(key, ""), password.clear or "")
+    if key:
+        privatekeys.keep_encrypted(entry, key)
 
 
 def _unread(before: Entry | None) -> bool:
     """Whether a factory certificate is not made yet."""
     return before is not None and not before.values.get("private-key") and not before.values.get("certificate")
-
-
-def _follow_password(entry: Saved, key: str) -> None:
-    """A key whose password was changed is encrypted anew, so that it can still be read."""
-    before = entry.before
-    old = before.values.get("password") if before is not None and before.values.get("private-key") == key else None
-    new = entry.values.get("password")
-    if not isinstance(old, Secret) or old.clear is None or old == new:
-        return
-    from fortish.pki import keys
-    from fortish.pki.faults import KeyUnreadable
-
-    try:
-        private = keys.load_private(key, old.clear)
-    except KeyUnreadable:
-        return  # it could not be read before either
-    if not isinstance(new, Secret) or not new.clear:
-        new = entry.values["password"] = seal(random_password())
-    entry.values["private-key"] = keys.encrypted_pem(private, new.clear or "")
 
 
 def _needs(name: str, code: int) -> Check:
@@ -153,42 +118,7 @@ def service(entry: Saved) -> None:
         raise messages.discarded(Text.PORTS_EMPTY(), Text.CHECK_OPERATOR, -651)
 
 
-# --- interfaces, routes, servers ---
-
-
-def subnet_of_its_own(entry: Saved, typed: tuple[str, ...], value: Any) -> None:
-    """No two interfaces of a VDOM share a subnet (-54), unless the VDOM allows it.
-
-    A backup that is being restored says only further down whether it does.
-    """
-    vdom = entry.value("vdom")
-    if value == UNSET_PAIR or entry.cmdb.restoring:
-        return
-    other = subnets.of(entry.cmdb).overlapping(vdom, value, entry.key)
-    if other is not None and not _overlap_allowed(entry.cmdb, vdom):
-        reasons = Text.OVERLAP(name=entry.key, other=other), Text.CHECK_FAIL(name="ip", value=" ".join(typed))
-        raise messages.value_error(typed[-1], -54, *reasons)
-
-
-def numbered(entry: Saved) -> None:
-    """An interface has a number in SNMP: one that was given none gets the lowest that is free."""
-    if not entry.value("snmp-index"):
-        entry.values["snmp-index"] = subnets.of(entry.cmdb).free_number()
-
-
-def free_to_move(entry: Saved, typed: tuple[str, ...], value: Any) -> None:
-    """An interface that something in its VDOM names stays there (-23; where this is looked at is inferred)."""
-    here = entry.cmdb.entry(GLOBAL, INTERFACE, entry.key)
-    if here is None or entry.cmdb.restoring or here.values.get("vdom", ROOT) == value:
-        return
-    users = [user for user in entry.cmdb.users(GLOBAL, INTERFACE, entry.key) if user.scope != GLOBAL]
-    if users:
-        reasons = Text.IN_USE(count=len(users)), Text.CHECK_FAIL(name="vdom", value=value)
-        raise messages.value_error(value, -23, *reasons)
-
-
-def _overlap_allowed(cmdb: Cmdb, vdom: str) -> bool:
-    return bool(cmdb.value(vdom, SETTINGS, SINGLE, "allow-subnet-overlap") == "enable")
+# --- routes, servers ---
 
 
 def route(entry: Saved) -> None:
@@ -258,6 +188,7 @@ def endpoint_server(entry: Saved) -> None:
 
 # --- when ---
 
+EXPLAINS_FULL = (7, 6)  # the firmware level from which on a full table says what its code means
 POLICY = words("firewall policy")
 
 # fmt: off
@@ -277,9 +208,9 @@ INSTEAD: dict[tuple[PathWords, str], str] = {
 SET: dict[tuple[PathWords, str], Callable[[Saved, tuple[str, ...], Any], None]] = {
     (("endpoint-control", "fctems"), CLOUD_KEY):            access_key,
     (("system", "dhcp", "server", "reserved-address"), "ip"): reserved,
-    (INTERFACE, "ip"):                                      subnet_of_its_own,
-    (INTERFACE, "vdom"):                                    free_to_move,
-    (("system", "settings"), "gui-sslvpn"):                 no_sslvpn,
+    (INTERFACE, "ip"):                                      interfaces.subnet_of_its_own,
+    (INTERFACE, "vdom"):                                    interfaces.free_to_move,
+    (SETTINGS, "gui-sslvpn"):                               no_sslvpn,
 }
 
 # When an entry is saved; by path, sorted.
@@ -291,7 +222,7 @@ CHECKS: dict[PathWords, Check] = {
     ("router", "static"):                           route,
     ("system", "dhcp", "server", "exclude-range"):  rising,
     ("system", "dhcp", "server", "ip-range"):       rising,
-    INTERFACE:                                      numbered,
+    INTERFACE:                                      interfaces.numbered,
     ("vpn", "certificate", "ca"):                   _needs("ca", -146),
     ("vpn", "certificate", "local"):                local_certificate,
     ("vpn", "certificate", "remote"):               _needs("remote", -302),
@@ -314,6 +245,12 @@ def check_opened(entry: Saved) -> None:
         tunnels.free_name(entry.cmdb, entry.key)
 
 
+def full(cmdb: Cmdb) -> CliError:
+    """The refusal of an entry that a table has no room for."""
+    last = Text.FULL if cmdb.schema.level >= EXPLAINS_FULL else Text.RETURN_CODE
+    return CliError((Text.SET_OPERATOR(code=-4), last(code=-4)), -4)
+
+
 def check_number(entry: Saved) -> None:
     """Whether the next free number is one that the table has (-4). Raises `CliError`."""
     if int(entry.key) > entry.table.attributes[entry.table.key].high:
@@ -326,73 +263,3 @@ def check(entry: Saved) -> None:
     if special is not None:
         special(entry)
     mandatory(entry)
-
-
-# --- whole transactions ---
-
-ADMIN, SUPER = words("system admin"), "super_admin"
-SETTINGS, VIP = words("system settings"), words("firewall vip")
-EXPLAINS_FULL = (7, 6)  # the firmware level from which on a full table says what its code means
-
-
-def check_changes(cmdb: Cmdb, changes: list[Change]) -> None:
-    """Whether these changes may be made. Raises `CliError`."""
-    last_admin(cmdb, changes)
-    room(cmdb, changes)
-    for change in changes:
-        if isinstance(change, Put) and change.path in NAMESAKES:
-            free_name(cmdb, change.scope, change.path, change.key)
-        elif isinstance(change, Put) and change.path == tunnels.GATEWAY:
-            tunnels.free_name(cmdb, change.key)
-        elif isinstance(change, Order) and change.path == VIP:
-            unmoved(cmdb, change)
-        elif isinstance(change, Drop) and change.path == INTERFACE and len(changes) == 1:
-            no_tunnel(cmdb, change)
-
-
-def last_admin(cmdb: Cmdb, changes: list[Change]) -> None:
-    """Somebody is left who may do everything (-37)."""
-    if cmdb.restoring or not any(change.path == ADMIN for change in changes):
-        return
-    rows = dict(cmdb.rows(GLOBAL, ADMIN))
-    for change in changes:
-        if isinstance(change, Put) and change.path == ADMIN:
-            rows[change.key] = change.entry
-        elif isinstance(change, Drop) and change.path == ADMIN:
-            rows.pop(change.key, None)
-    if not any(entry.values.get("accprofile") == SUPER for entry in rows.values()):
-        raise messages.failed(-37, Text.LAST_ADMIN())
-
-
-def room(cmdb: Cmdb, changes: list[Change]) -> None:
-    """A new entry finds room in its table (-4)."""
-    for change in changes:
-        table = cmdb.schema.table(change.path) if isinstance(change, Put) else None
-        if table is None or not table.maximum:
-            continue
-        keys = set(cmdb.rows(change.scope, change.path))
-        for other in changes:
-            if other[:2] == change[:2] and not isinstance(other, Order):
-                (keys.discard if isinstance(other, Drop) else keys.add)(other.key)
-        if len(keys) > table.maximum:
-            raise full(cmdb)
-
-
-def full(cmdb: Cmdb) -> CliError:
-    """The refusal of an entry that a table has no room for."""
-    last = Text.FULL if cmdb.schema.level >= EXPLAINS_FULL else Text.RETURN_CODE
-    return CliError((Text.SET_OPERATOR(code=-4), last(code=-4)), -4)
-
-
-def unmoved(cmdb: Cmdb, change: Order) -> None:
-    """Without central NAT the order of VIPs means nothing, and they cannot be moved (-651). A rename is no move."""
-    central = cmdb.value(change.scope, SETTINGS, SINGLE, "central-nat") == "enable"
-    if not central and set(change.keys) == set(cmdb.rows(change.scope, VIP)):
-        raise messages.failed(-651, Text.VIP_MOVE())
-
-
-def no_tunnel(cmdb: Cmdb, change: Drop) -> None:
-    """The interface of a tunnel goes with its tunnel only (-160)."""
-    entry = cmdb.entry(GLOBAL, INTERFACE, change.key)
-    if entry is not None and entry.values.get("type") == "tunnel":
-        raise messages.failed(-160, Text.TUNNEL_DELETE(), Text.DELETE_UNSET(key=change.key, code=-160))

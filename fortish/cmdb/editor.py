@@ -13,7 +13,8 @@ from typing import Any
 
 from fortish import commands as c
 from fortish import messages
-from fortish.cmdb import checks, entering, keeping, leaving, rows, setting, tunnels, vdoms
+from fortish.cmdb import entering, keeping, leaving, rows, setting, tunnels, vdoms
+from fortish.cmdb.changes import check_changes
 from fortish.cmdb.entries import GLOBAL, ROOT, VDOM, Change, Rows
 from fortish.cmdb.frame import Frame
 from fortish.cmdb.legal import KEEPING, LEGAL, VIEWS
@@ -157,7 +158,7 @@ class Editor:
             self.permits.check_changes(changes)
         if self.guard is not None:
             self.guard.changing(self.cmdb, changes)
-        checks.check_changes(self.cmdb, changes)
+        check_changes(self.cmdb, changes)
         try:
             self.cmdb.commit(changes)
         except StorageFault as fault:

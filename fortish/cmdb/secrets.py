@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import secrets
 from typing import NamedTuple
 
 _MARK = b"fsh1"
 _KEY = hashlib.sha256(b"fortish: obfuscation, not protection").digest()
 _SIZE = 148
+PASSWORD_DIGITS = 62  # hexadecimal digits of a private-key password made at random (the enrollment guide's trace)
 
 
 class Secret(NamedTuple):
@@ -25,6 +27,11 @@ class Secret(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Secret({self.enc!r})"
+
+
+def random_password() -> str:
+    """A private-key password, as the box makes one where none is given: 62 hexadecimal digits."""
+    return secrets.token_hex(PASSWORD_DIGITS // 2)
 
 
 def seal(clear: str) -> Secret:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fortish.box import LOCAL, Box
-from fortish.cmdb.checks import random_password
 from fortish.cmdb.entries import GLOBAL, Change, Entry, Put
-from fortish.cmdb.secrets import seal
+from fortish.cmdb.secrets import random_password, seal
 from fortish.errors import Deferred, LinkLost, PeerFault, StorageFault
 from fortish.est import operations, wire
 from fortish.est.auth import set_auth

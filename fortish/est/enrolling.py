@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
-from fortish.cmdb.checks import random_password
+from fortish.cmdb.secrets import random_password
 from fortish.errors import PeerFault
 from fortish.est import form, multipart, wire
 from fortish.est.answers import ANSWERS, RENEWED

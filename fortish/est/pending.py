@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from fortish.box import Box, Kept, Pending
-from fortish.cmdb.checks import random_password
+from fortish.cmdb.secrets import random_password
 from fortish.est.authorities import EnrollFault
 from fortish.est.context import EstContext
 from fortish.est.enroll import Waiting, est_simple_enroll

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from fortish import messages
 from fortish.box import LOCAL, Box
-from fortish.cmdb.checks import random_password
 from fortish.cmdb.entries import Entry, Put
-from fortish.cmdb.secrets import seal
+from fortish.cmdb.secrets import random_password, seal
 from fortish.cmdb.types import XSS
 from fortish.commands import Arguments, Here
 from fortish.errors import CliError

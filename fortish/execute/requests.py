@@ -11,9 +11,8 @@ from typing import Any
 
 from fortish import messages
 from fortish.box import LOCAL, UNSET_ADDRESS
-from fortish.cmdb.checks import random_password
 from fortish.cmdb.entries import GLOBAL, Entry, Put
-from fortish.cmdb.secrets import seal
+from fortish.cmdb.secrets import random_password, seal
 from fortish.commands import Arguments, Here
 from fortish.execute import scep
 from fortish.execute.transfer import commit, demand

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fortish.box import Box, Kept, Pending
-from fortish.cmdb.checks import random_password
+from fortish.cmdb.secrets import random_password
 from fortish.est.authorities import EnrollFault
 from fortish.est.pending import given_up
 from fortish.pki import away, keys, pem, requests
