@@ -17,7 +17,7 @@ from typing import Any
 
 from fortish import diagnose, execute, get
 from fortish.cmdb import schema
-from fortish.cmdb.schema import Attribute, Table
+from fortish.cmdb.table import Attribute, Table
 from fortish.est.trace import EstLine
 from fortish.hooks import Hook
 from fortish.messages import Origin, Text

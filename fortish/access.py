@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from fortish import messages
 from fortish.cmdb.entries import GLOBAL, ROOT, SINGLE, Change, Entry, Order, Put
-from fortish.cmdb.schema import PathWords, words
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import PathWords, words
 from fortish.messages import Text
 
 T = TypeVar("T")

@@ -29,7 +29,8 @@ from fortish import completion
 from fortish.cmdb.frame import Frame
 from fortish.console import width
 from fortish.messages import Text
-from fortish.parse import BLANK, complete_word, open_quote, spans, unquote
+from fortish.parse import BLANK, complete_word, spans
+from fortish.quoting import open_quote, unquote
 from fortish.session import Session
 
 REFRESH = 5.0  # seconds between two looks at the clock and at other consoles' doings

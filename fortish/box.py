@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from fortish import factory, messages, zones
 from fortish.cmdb.entries import GLOBAL, SINGLE, VDOM, Change, Drop, Order, Put
 from fortish.cmdb.journal import Journal
-from fortish.cmdb.schema import Level, PathWords, Schema, words
+from fortish.cmdb.schema import Level, Schema
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import PathWords, words
 from fortish.cmdb.workspace import Transaction
 from fortish.debug import Debug
 from fortish.errors import StorageFault

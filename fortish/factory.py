@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from fortish.cmdb.entries import GLOBAL, MADE, Change, Entry, Put, Rows, Snapshot
 from fortish.cmdb.fresh import factory_rows
-from fortish.cmdb.schema import words
 from fortish.cmdb.secrets import seal
 from fortish.cmdb.snapshots import held
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import words
 
 if TYPE_CHECKING:
     from fortish.pki.selfsigned import Signer

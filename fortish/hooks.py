@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from fortish import messages
-from fortish.cmdb.schema import Attribute, Choice, PathWords
+from fortish.cmdb.table import Attribute, Choice, PathWords
 from fortish.cmdb.types import TYPES
 from fortish.commands import Arguments, Here, Run, Words
 from fortish.messages import Text

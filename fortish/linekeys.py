@@ -11,7 +11,7 @@ from prompt_toolkit.keys import Keys
 
 from fortish import completion
 from fortish.history import as_text
-from fortish.parse import open_quote
+from fortish.quoting import open_quote
 from fortish.session import Session
 
 

@@ -16,8 +16,8 @@ from typing import Any
 from fortish.access import ADMIN
 from fortish.box import SYSTEM_GLOBAL, Box
 from fortish.cmdb.entries import GLOBAL, SINGLE, Entry, Put
-from fortish.cmdb.schema import words
 from fortish.cmdb.secrets import Secret, seal
+from fortish.cmdb.table import words
 from fortish.errors import Interrupted, StorageFault
 from fortish.messages import Text
 from fortish.steps import Ask, Kind, Say, Step

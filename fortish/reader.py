@@ -12,8 +12,9 @@ from fortish.box import Box
 from fortish.cmdb import paths, render
 from fortish.cmdb.editor import Editor
 from fortish.cmdb.entries import GLOBAL
-from fortish.cmdb.schema import Table, View
+from fortish.cmdb.schema import View
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import Table
 from fortish.commands import Words
 from fortish.messages import Text
 from fortish.steps import Flow, say

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from fortish.parse import open_quote
+from fortish.quoting import open_quote
 
 PROMPT = re.compile(r"^((?:[\w.~-]+ )?(?:\([^()]*\) )?[#$])(?: (.*))?$")
 HOSTED = re.compile(r"^(?:[\w.~-]+ (?:\([^()]*\) )?|\([^()]+\) )[#$] ")

@@ -19,9 +19,9 @@ from fortish import statefile
 from fortish.box import Box, Event, Kept, Pending, Revision, Watch
 from fortish.cmdb.encoded import decode, encode
 from fortish.cmdb.entries import VDOM, Change, Drop, Order, Place, Put, Rows, Snapshot
-from fortish.cmdb.schema import words
 from fortish.cmdb.secrets import seal, unseal
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import words
 from fortish.errors import StorageFault
 from fortish.statefile import Identity, damaged, reason
 

@@ -14,7 +14,7 @@ ROWS = (
     # vocabulary
     ("cache", "errors", "steps", "commands", "messages", "grammar"),
     # text and data
-    ("parse", "grep", "httpauth", "pki", "debug", "zones", "cmdb"),
+    ("quoting", "parse", "grep", "httpauth", "pki", "debug", "zones", "cmdb"),
     # domain: est needs the box that it keeps its certificates in
     ("access", "responder", "factory", "box", "est", "scep"),
     # effects, as flows

@@ -23,7 +23,8 @@ from fortish.clock import VirtualClock
 from fortish.cmdb.editor import CONFIGURES, Editor
 from fortish.cmdb.entries import GLOBAL
 from fortish.errors import CliError, LinkLost
-from fortish.parse import parse_script, quote
+from fortish.parse import parse_script
+from fortish.quoting import quote
 from fortish.session import Session
 from fortish.steps import Ask, Compute, Exchange, Flow, Kind, Say, Wait
 from tests.made import once

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from fortish import messages
-from fortish.cmdb.schema import Attribute
+from fortish.cmdb.table import Attribute
 from fortish.errors import CliError
 from fortish.messages import Text
 from fortish.parse import number

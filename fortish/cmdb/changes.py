@@ -6,8 +6,8 @@ from fortish import messages
 from fortish.cmdb import interfaces, tunnels
 from fortish.cmdb.checks import NAMESAKES, free_name, full
 from fortish.cmdb.entries import GLOBAL, INTERFACE, SETTINGS, SINGLE, Change, Drop, Order, Put
-from fortish.cmdb.schema import words
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import words
 from fortish.messages import Text
 
 ADMIN, SUPER = words("system admin"), "super_admin"

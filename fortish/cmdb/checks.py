@@ -13,9 +13,9 @@ from fortish import messages
 from fortish.cmdb import interfaces, privatekeys, tunnels, vips
 from fortish.cmdb.addresses import is_mask
 from fortish.cmdb.entries import GLOBAL, INTERFACE, SETTINGS, Entry
-from fortish.cmdb.schema import Attribute, PathWords, Table, words
 from fortish.cmdb.store import Cmdb
 from fortish.cmdb.subnets import UNSET_PAIR
+from fortish.cmdb.table import Attribute, PathWords, Table, words
 from fortish.errors import CliError
 from fortish.messages import Text
 

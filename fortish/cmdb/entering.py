@@ -12,7 +12,7 @@ from fortish.cmdb.frame import Frame
 from fortish.cmdb.fresh import factory_rows
 from fortish.cmdb.outcome import DONE, Outcome
 from fortish.cmdb.paths import resolve_path
-from fortish.cmdb.schema import Table
+from fortish.cmdb.table import Table
 from fortish.cmdb.working import ChildRows, Working, check_key
 from fortish.messages import Text
 from fortish.parse import complete_word

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fortish.cmdb.schema import PathWords, words
+from fortish.cmdb.table import PathWords, words
 
 GLOBAL = "global"
 ROOT = "root"  # the VDOM that every box has

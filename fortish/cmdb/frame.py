@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fortish.cmdb.schema import Table
+from fortish.cmdb.table import Table
 from fortish.cmdb.working import ChildRows, Working
 
 

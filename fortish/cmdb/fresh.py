@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fortish.cmdb.entries import SINGLE, Entry, Rows
-from fortish.cmdb.schema import Attribute, Table
+from fortish.cmdb.table import Attribute, Table
 from fortish.cmdb.types import TYPES
 
 

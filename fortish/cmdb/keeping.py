@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fortish import commands as c
 from fortish.cmdb.entries import BLOCK, GLOBAL, UNKNOWN, Entry, Put
 from fortish.cmdb.paths import resolve_path
-from fortish.cmdb.schema import PathWords
+from fortish.cmdb.table import PathWords
 from fortish.cmdb.unknown import Block, text
 from fortish.errors import CliError
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from fortish import messages
-from fortish.cmdb.schema import PathWords, words
+from fortish.cmdb.table import PathWords, words
 from fortish.messages import Text
 
 POLICY = words("firewall policy")

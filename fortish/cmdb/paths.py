@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from fortish import messages
 from fortish.cmdb.entries import GLOBAL, Rows
-from fortish.cmdb.schema import PathWords, Table, View
+from fortish.cmdb.schema import View
+from fortish.cmdb.table import PathWords, Table
 from fortish.cmdb.working import check_key
 from fortish.commands import Words
 from fortish.messages import Text

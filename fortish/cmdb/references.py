@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fortish.cmdb.entries import Entry
-from fortish.cmdb.schema import PathWords, Table
+from fortish.cmdb.table import PathWords, Table
 
 
 class User(NamedTuple):

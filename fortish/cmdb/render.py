@@ -10,11 +10,11 @@ from typing import Any
 
 from fortish.cmdb import unknown
 from fortish.cmdb.entries import SINGLE, Entry, Rows
-from fortish.cmdb.schema import Attribute, Table
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import Attribute, Table
 from fortish.cmdb.types import TYPES
 from fortish.cmdb.working import is_visible
-from fortish.parse import quote
+from fortish.quoting import quote
 
 INDENT = "    "
 COLUMN = 20

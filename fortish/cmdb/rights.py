@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from fortish.cmdb.entries import Change
-from fortish.cmdb.schema import PathWords
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import PathWords
 
 
 class Permits(Protocol):

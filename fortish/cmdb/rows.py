@@ -9,7 +9,7 @@ from fortish import messages
 from fortish.cmdb import subnets, vdoms
 from fortish.cmdb.entries import INTERFACE, Drop, Entry, Order, Put, Rows
 from fortish.cmdb.outcome import DONE, Outcome
-from fortish.cmdb.schema import PathWords
+from fortish.cmdb.table import PathWords
 from fortish.cmdb.working import check_key, cloned, in_use, next_number
 from fortish.messages import Text
 

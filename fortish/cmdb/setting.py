@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fortish import commands as c
 from fortish import messages
 from fortish.cmdb.outcome import DONE, Outcome
-from fortish.cmdb.schema import Attribute
+from fortish.cmdb.table import Attribute
 from fortish.cmdb.types import TYPES
 from fortish.cmdb.working import Working, find_attribute
 from fortish.messages import Text

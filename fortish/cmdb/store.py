@@ -30,8 +30,9 @@ from fortish.cmdb.entries import (
 from fortish.cmdb.fresh import factory_rows
 from fortish.cmdb.journal import Forgetful, Journal
 from fortish.cmdb.references import References, User
-from fortish.cmdb.schema import Attribute, PathWords, Schema, Table, words
+from fortish.cmdb.schema import Schema
 from fortish.cmdb.snapshots import AUTOMATIC, difference, held, new_save_mode, save_mode
+from fortish.cmdb.table import Attribute, PathWords, Table, words
 from fortish.cmdb.types import default
 from fortish.cmdb.unknown import Kept
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from fortish import messages
 from fortish.cmdb import subnets
 from fortish.cmdb.entries import GLOBAL, INTERFACE, ROOT, Change, Drop, Entry, Put
-from fortish.cmdb.schema import words
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import words
 from fortish.errors import CliError
 from fortish.messages import Text
 

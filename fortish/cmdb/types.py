@@ -14,11 +14,12 @@ from typing import Any, Protocol
 from fortish import messages, zones
 from fortish.cmdb import addresses
 from fortish.cmdb.addresses import one, refuse
-from fortish.cmdb.schema import Attribute, PathWords
 from fortish.cmdb.secrets import Secret, seal, unseal
+from fortish.cmdb.table import Attribute, PathWords
 from fortish.errors import CliError
 from fortish.messages import Text
-from fortish.parse import number, quote
+from fortish.parse import number
+from fortish.quoting import quote
 
 XSS = frozenset("<>()#'\"")
 HOST_NAME = re.compile(r"[A-Za-z0-9_-]+")

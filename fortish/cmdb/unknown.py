@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fortish import commands as c
-from fortish.parse import quote
+from fortish.quoting import quote
 
 _BARE = re.compile(r"[A-Za-z0-9_./:*-]+")
 INDENT = "    "

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from fortish import messages
 from fortish.cmdb.entries import GLOBAL, MULTI, ROOT, SINGLE, SYSTEM_GLOBAL, VDOM, Change, Drop, Entry, Put
 from fortish.cmdb.outcome import DONE, Outcome
-from fortish.cmdb.schema import PathWords
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import PathWords
 from fortish.cmdb.working import in_use
 from fortish.messages import Text
 from fortish.parse import complete_word

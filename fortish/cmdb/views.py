@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fortish.cmdb.entries import SINGLE, Entry
-from fortish.cmdb.schema import Table
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import Table
 
 
 class EntryView(Mapping[str, Any]):

@@ -12,8 +12,8 @@ from typing import Any
 from fortish import messages
 from fortish.cmdb import checks, members
 from fortish.cmdb.entries import Entry, Put, Rows
-from fortish.cmdb.schema import Attribute, PathWords, Table
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import Attribute, PathWords, Table
 from fortish.cmdb.types import TYPES
 from fortish.errors import CliError
 from fortish.messages import Text

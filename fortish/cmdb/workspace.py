@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from fortish import messages
 from fortish.cmdb.entries import Change, Drop, Entry, Order, Put, Rows, Snapshot
 from fortish.cmdb.references import paths_of, targets
-from fortish.cmdb.schema import PathWords
 from fortish.cmdb.snapshots import difference, held
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import PathWords
 from fortish.cmdb.working import in_use
 from fortish.commands import DebugSwitch
 from fortish.messages import Text

@@ -15,7 +15,8 @@ from fortish.completion.offers import Administrator, Candidate, Candidates, Offe
 from fortish.completion.verbs import VERBS, following, is_piped
 from fortish.errors import CliError
 from fortish.messages import Text
-from fortish.parse import BLANK, quote
+from fortish.parse import BLANK
+from fortish.quoting import quote
 
 __all__ = [
     "GREP_OPTIONS",

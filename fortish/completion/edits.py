@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fortish import messages, zones
-from fortish.cmdb.schema import Attribute
+from fortish.cmdb.table import Attribute
 from fortish.cmdb.types import TYPES
 from fortish.cmdb.working import Working, find_attribute
 from fortish.commands import Words

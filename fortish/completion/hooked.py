@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fortish import diagnose, execute, hooks, messages
 from fortish.cmdb.entries import GLOBAL
-from fortish.cmdb.schema import Attribute, PathWords
+from fortish.cmdb.table import Attribute, PathWords
 from fortish.commands import Words
 from fortish.completion.offers import Administrator, Next, Offer, ended, entries, keyword, value, verbs, words
 from fortish.completion.references import referable

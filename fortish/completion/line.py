@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fortish.commands import Words
 from fortish.completion.offers import Quoted
-from fortish.parse import joined, open_quote, spans, unquote
+from fortish.parse import spans
+from fortish.quoting import joined, open_quote, unquote
 
 QUOTES = ('"', "'")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fortish import get, hooks, messages
 from fortish.cmdb.entries import Rows
 from fortish.cmdb.frame import Frame
-from fortish.cmdb.schema import PathWords, Table, View
+from fortish.cmdb.schema import View
+from fortish.cmdb.table import PathWords, Table
 from fortish.commands import Words
 from fortish.completion.hooked import hooked
 from fortish.completion.offers import END, Administrator, Next, Offer, Quoted, choose, ended, entries, verbs, words

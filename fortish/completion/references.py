@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from fortish.cmdb.entries import GLOBAL, Rows
-from fortish.cmdb.schema import Attribute, PathWords, Table
+from fortish.cmdb.table import Attribute, PathWords, Table
 from fortish.completion.offers import Administrator, Offer, entries, heading, tabbed
 from fortish.messages import Text
 

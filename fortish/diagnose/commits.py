@@ -15,7 +15,7 @@ from fortish.cmdb.types import TYPES
 from fortish.cmdb.working import Working
 from fortish.debug import CLI
 from fortish.messages import Text
-from fortish.parse import quote
+from fortish.quoting import quote
 from fortish.steps import Flow, Trace
 
 COMMITS = 8  # the level from which on commits are traced

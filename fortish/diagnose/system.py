@@ -7,8 +7,8 @@ from fortish.access import access
 from fortish.box import Box
 from fortish.cmdb.entries import GLOBAL
 from fortish.cmdb.references import User
-from fortish.cmdb.schema import Table
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import Table
 from fortish.commands import Arguments, Here
 from fortish.messages import Text
 from fortish.steps import Flow, Say

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from fortish import messages
 from fortish.box import UNSET_ADDRESS, Box
 from fortish.cmdb.entries import Entry, Put
-from fortish.cmdb.schema import words
+from fortish.cmdb.table import words
 from fortish.commands import Arguments, Here
 from fortish.errors import CliError, LinkLost, PeerFault
 from fortish.est.authorities import box_time

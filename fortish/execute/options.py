@@ -14,7 +14,7 @@ from typing import Any
 from fortish import messages
 from fortish.box import INTERFACE, Box
 from fortish.cmdb.entries import GLOBAL
-from fortish.cmdb.schema import Attribute
+from fortish.cmdb.table import Attribute
 from fortish.commands import Arguments, Here, Run
 from fortish.hooks import Hook, parameter
 from fortish.messages import Text

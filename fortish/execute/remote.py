@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from fortish import messages
 from fortish.cmdb.entries import GLOBAL, Entry, Put
-from fortish.cmdb.schema import words
+from fortish.cmdb.table import words
 from fortish.commands import Arguments, Here
 from fortish.execute.requests import kept_in
 from fortish.execute.transfer import commit, demand, fetched, sent

@@ -7,7 +7,7 @@ from typing import Any
 
 from fortish import messages
 from fortish.cmdb.entries import GLOBAL
-from fortish.cmdb.schema import words
+from fortish.cmdb.table import words
 from fortish.commands import Arguments, Here
 from fortish.messages import Text
 from fortish.pki import crl, names, pem, requests, text

@@ -13,8 +13,8 @@ from typing import Any
 
 from fortish.box import INTERFACE, Box
 from fortish.cmdb.entries import GLOBAL, Entry
-from fortish.cmdb.schema import Table, words
 from fortish.cmdb.store import Cmdb
+from fortish.cmdb.table import Table, words
 from fortish.commands import Arguments, Here
 from fortish.messages import Text
 from fortish.steps import Flow, Say

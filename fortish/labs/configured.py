@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fortish.cmdb import render
 from fortish.cmdb.entries import GLOBAL, ROOT, SINGLE
-from fortish.cmdb.schema import Attribute, Table
+from fortish.cmdb.table import Attribute, Table
 from fortish.cmdb.views import EntryView, TableView
 from fortish.errors import UsageError
 from fortish.factory import KINDS, LOCAL

@@ -20,6 +20,7 @@ from fortish.box import Box
 from fortish.clock import VirtualClock
 from fortish.drive import Runtime, drive
 from fortish.network.world import LabNetwork
+from fortish.quoting import open_quote
 from fortish.session import Session
 from fortish.shell import interact
 
@@ -92,7 +93,7 @@ def test_a_line_that_goes_on_is_coloured_from_its_beginning() -> None:
 def test_the_words_of_a_line_stand_where_the_parser_finds_them(text: str) -> None:
     words = [text[start:end] for start, end in parse.spans(text)]
     assert "".join(words).replace(" ", "") == text.replace(" ", "")
-    still = parse.open_quote(text)
+    still = open_quote(text)
     if text.strip() and still is None:
         assert len(words) == len(parse._word().findall(text))
 

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from fortish import diagnose, execute, get
 from fortish.box import Box
 from fortish.clock import VirtualClock
-from fortish.cmdb.schema import Schema, Table
+from fortish.cmdb.schema import Schema
+from fortish.cmdb.table import Table
 from fortish.completion import Candidate, candidates, split
 from fortish.messages import Text
-from fortish.parse import quote, verbs
+from fortish.parse import verbs
+from fortish.quoting import quote
 from fortish.session import Session
 from fortish.steps import Ask, Say, Trace
 

@@ -10,7 +10,8 @@ from types import ModuleType
 import pytest
 
 from fortish import diagnose, execute, get
-from fortish.cmdb.schema import Schema, Table
+from fortish.cmdb.schema import Schema
+from fortish.cmdb.table import Table
 from fortish.hooks import Hook
 
 ROOT = Path(__file__).parent.parent.parent

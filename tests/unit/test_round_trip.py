@@ -14,9 +14,11 @@ from fortish.box import FIRMWARES, Box
 from fortish.clock import VirtualClock
 from fortish.cmdb.editor import CONFIGURES, Editor
 from fortish.cmdb.entries import Drop, Entry
-from fortish.cmdb.schema import Attribute, PathWords, Schema, Table
+from fortish.cmdb.schema import Schema
+from fortish.cmdb.table import Attribute, PathWords, Table
 from fortish.errors import CliError
-from fortish.parse import parse, parse_script, quote
+from fortish.parse import parse, parse_script
+from fortish.quoting import quote
 from fortish.session import Session
 
 SCHEMAS: dict[str, Schema] = {}

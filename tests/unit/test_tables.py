@@ -16,7 +16,7 @@ from fortish.cmdb import schema as schemas
 from fortish.cmdb.editor import Editor
 from fortish.cmdb.entries import ROOT, Entry
 from fortish.cmdb.render import show_table
-from fortish.cmdb.schema import Attribute, Table
+from fortish.cmdb.table import Attribute, Table
 from fortish.errors import CliError
 from fortish.parse import parse, parse_script
 from fortish.session import Session
