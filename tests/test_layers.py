@@ -22,7 +22,7 @@ ROWS = (
     # one administrator
     ("login", "reader", "session"),
     # what carries out
-    ("clock", "drive", "network", "statefile", "state", "boot", "screen", "replay", "golden", "check", "demo"),
+    ("clock", "drive", "network", "statefile", "state", "boot", "screen", "group", "replay", "golden", "check", "demo"),
     # edges
     ("console", "history", "keyboard", "assist", "linekeys", "patience", "terminal", "shell", "line", "sshd",
      "report", "labs", "door"),

@@ -668,9 +668,9 @@ def test_a_replay_shows_lines_only_after_they_are_stored(
     tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each time something is printed, another connection must find every entry that was printed as saved."""
-    from fortish import replay
+    from fortish import group, replay
 
-    monkeypatch.setattr(replay, "GROUP_LINES", 10)
+    monkeypatch.setattr(group, "GROUP_LINES", 10)
     seen: list[int] = []
 
     def write(text: str) -> None:
@@ -694,9 +694,9 @@ def test_lines_that_cannot_be_stored_are_not_shown_and_named(
     tmp_path: Path, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fortish import boot as boot_
-    from fortish import replay
+    from fortish import group
 
-    monkeypatch.setattr(replay, "GROUP_LINES", 30)
+    monkeypatch.setattr(group, "GROUP_LINES", 30)
     original = boot_._start_from
 
     def tight(box: Box, options: Options) -> Any:
