@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fortish import commands as c
-from fortish import grammar, grep
+from fortish import grammar, grep, quoting
 from fortish import parse as p
 from fortish.commands import Command
 from fortish.errors import CliError
@@ -237,13 +237,13 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 @given(st.lists(WORDS, min_size=1, max_size=5))
 def test_any_words_survive_quoting_and_parsing(words: list[str]) -> None:
-    line = " ".join(["set", p.quote("name"), *map(p.quote, words)])
+    line = " ".join(["set", quoting.quote("name"), *map(quoting.quote, words)])
     assert p.parse(line) == c.Set("name", tuple(words))
 
 
 @given(WORDS)
 def test_unquote_undoes_quote(word: str) -> None:
-    assert p.unquote(p.quote(word)) == word
+    assert quoting.unquote(quoting.quote(word)) == word
 
 
 def outcome(read: Any, line: str) -> Any:
@@ -263,8 +263,8 @@ PIECES = st.sampled_from(
 @given(st.sampled_from(p.verbs()), st.lists(PIECES, max_size=10))
 def test_the_scanner_and_the_parser_read_a_line_alike(verb: str, pieces: list[str]) -> None:
     line = f"{verb} {''.join(pieces)}"
-    joined = p._JOINED.sub(lambda m: m.group(1) or "", line)
-    if p.open_quote(joined) is not None:
+    joined = quoting._JOINED.sub(lambda m: m.group(1) or "", line)
+    if quoting.open_quote(joined) is not None:
         assert "Unmatched" in outcome(p.parse, line)[0][0]
     elif "\\\n" not in line:
         assert outcome(p.parse, line) == outcome(p._by_grammar, line)
