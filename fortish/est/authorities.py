@@ -19,6 +19,7 @@ from fortish.steps import Step
 if TYPE_CHECKING:
     from cryptography import x509
 
+ORIGINS = ("est-url", "scep-url")  # attributes that say which server a CA certificate came from
 INHERITED = ("auto-update-days", "auto-update-days-warning", "source-ip")  # what a newer CA certificate goes on with
 
 
@@ -164,21 +165,28 @@ def follows(new: str, old: str) -> bool:
 def keep_newer(box: Box, scope: str, name: str, changes: list[Change]) -> list[str]:
     """Store what is new of what the server of the CA certificate `name` has sent, in one commit; its names.
 
-    Nothing that is held changes. What takes the place of `name` is watched as that was. Raises `EnrollFault`.
+    What takes the place of `name` is watched as that was. Of what is held only that learns where it comes from, if
+    nobody knew. Raises `EnrollFault`.
     """
     entry = box.cmdb.entry(scope, CA, name)
     if entry is None:
         raise EnrollFault(f"CA certificate '{name}' no longer exists")
-    new = [change for change in changes if isinstance(change, Put) and box.cmdb.entry(scope, CA, change.key) is None]
     settings = {setting: entry.values[setting] for setting in INHERITED if setting in entry.values}
-    for put in new:
-        if follows(put.entry.values["ca"], entry.values["ca"]):
-            put.entry.values.update(settings)
+    new, learnt = [], []
+    for put in (change for change in changes if isinstance(change, Put)):
+        held = box.cmdb.entry(scope, CA, put.key)
+        after = follows(put.entry.values["ca"], entry.values["ca"])
+        if held is None:
+            new.append(put)
+        elif after and not any(held.values.get(origin) for origin in ORIGINS):
+            learnt.append(put)
+        if after:
+            put.entry.values.update({**settings, **put.entry.values})
     try:
         if (scope, name) not in box.updating:
             raise StorageFault("the box was restarted meanwhile, or its VDOM is gone")
-        if new:
-            box.cmdb.keep([*new])
+        if new or learnt:
+            box.cmdb.keep([*new, *learnt])
     except StorageFault as fault:
         raise enroll_fault(fault, f"it could not be stored: {fault.reason}") from None
     return [put.key for put in new]

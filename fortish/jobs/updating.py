@@ -60,7 +60,7 @@ def _is_followed(box: Box, one: Watched) -> bool:
 
     origin = origin_of(one.values)
     assert origin is not None
-    for row in box.cmdb.rows(one.scope, CA).values():
+    for row in (row for scope in {GLOBAL, one.scope} for row in box.cmdb.rows(scope, CA).values()):
         try:
             if row.values.get(origin) == one.values[origin] and follows(row.values.get("ca", ""), one.certificate):
                 return True

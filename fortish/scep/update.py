@@ -24,7 +24,7 @@ def scep_update(box: Box, name: str, scope: str) -> Generator[Step, Any, list[st
         context = _context(box, name, scope)
         received = yield from get_ca_cert(Server(box, context))
         found = authorities_of(received, vouched(box, context, received), box_time(box), encrypts=False)
-        new = keep_newer(box, scope, name, authority_changes(box, context, found.cas, learn=False))
+        new = keep_newer(box, scope, name, authority_changes(box, context, found.cas, learn=True))
     except (LinkLost, PeerFault, EnrollFault) as fault:
         yield trace(ScepLine.CAS_FAILED, name=name, reason=fault.reason)
         raise enroll_fault(fault) from None

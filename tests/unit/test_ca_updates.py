@@ -122,6 +122,26 @@ def test_once_a_newer_one_is_held_the_old_one_is_asked_for_no_more(box: fortish.
     assert "Name-G_CA_Cert_1: type=ca" in said and "next=-" in said
 
 
+def test_a_newer_one_that_is_held_already_learns_where_it_comes_from(box: fortish.Appliance) -> None:
+    """Somebody has imported the new root by hand: it takes the old one's place, and no other entry changes."""
+    behave(box, "rollover = true")
+    hierarchy = responder(box).hierarchy("", START)
+    edit(box, f'set ca "{pem.pem(hierarchy.published[0])}"', name="mine")
+    stranger = pem.pem(Authority.fresh(START + timedelta(days=30), "Stranger").certificate)
+    edit(box, f'set ca "{stranger}"', name="stranger")
+    others = {name: dict(row.values) for name, row in box.cmdb.rows(GLOBAL, CA).items() if name != "mine"}
+    edit(box, "set auto-update-days 3000")
+    box.advance(days=left(box) - 2999)
+    rows = box.cmdb.rows(GLOBAL, CA)
+    assert rows["mine"].values["est-url"] == URL and rows["mine"].values["auto-update-days"] == 3000
+    others["G_CA_Cert_1"]["auto-update-days"] = 3000
+    assert {name: dict(rows[name].values) for name in others} == others
+    assert sorted(rows) == ["G_CA_Cert_1", "G_CA_Cert_2", "G_CA_Cert_3", "mine", "stranger"]
+    seen = asked(box)
+    box.advance(hours=10)
+    assert asked(box) == seen
+
+
 def test_a_warning_comes_once_a_day_until_a_newer_one_is_held(box: fortish.Appliance) -> None:
     edit(box, "set auto-update-days 3000", "set auto-update-days-warning 3003")
     behave(box, "rollover = true")
