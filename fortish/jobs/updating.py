@@ -32,15 +32,16 @@ def jobs(box: Box) -> Iterator[Job]:
 
 def watched(box: Box) -> Iterator[Watched]:
     """The CA certificates that are brought up to date, or warned of: it is known where they come from."""
+    (_, days), (_, warning) = KINDS
     for scope in box.cmdb.scopes(CA):
         for name, entry in box.cmdb.rows(scope, CA).items():
             values = entry.values
-            if any(values.get(attribute) for _, attribute in KINDS) and values.get("obsolete") != "enable":
-                origin = origin_of(values)
-                if origin is not None:
-                    certificate, watch = str(values.get("ca", "")), watch_of(box, (scope, name))
-                    protocol = ORIGINS[origin].lower()
-                    yield Watched(scope, name, certificate, values, watch, protocol, KINDS, is_local=False)
+            if not (values.get(days) or values.get(warning)) or values.get("obsolete") == "enable":
+                continue
+            if (origin := origin_of(values)) is not None:
+                certificate, watch = str(values.get("ca", "")), watch_of(box, (scope, name))
+                protocol = ORIGINS[origin].lower()
+                yield Watched(scope, name, certificate, values, watch, protocol, KINDS, is_local=False)
 
 
 def origin_of(values: Mapping[str, Any]) -> str | None:

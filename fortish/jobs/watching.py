@@ -12,6 +12,7 @@ import math
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fortish.box import DAY, Box, Watch
@@ -81,6 +82,7 @@ def _forget_what_lies_ahead(watch: Watch, now: float) -> None:
     watch.warned = None if watch.warned is not None and watch.warned > now else watch.warned
 
 
+@lru_cache(maxsize=1024)
 def expiry_of(text: str) -> float | None:
     """When a certificate (PEM) expires, in seconds since 1970; None for none."""
     from fortish.pki import pem
