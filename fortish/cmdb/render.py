@@ -92,7 +92,11 @@ def _show_entry(reading: Reading, full: bool, depth: int) -> Iterator[str]:
 
 
 def _show_values(reading: Reading, full: bool, depth: int) -> Iterator[str]:
-    for attribute in reading.visible():
+    for attribute in reading.table.attributes.values():
+        if not (full or attribute.child is not None or _may_differ(reading, attribute)):
+            continue  # most of them: no condition need be looked at to know that nothing is shown
+        if not is_visible(attribute, reading.value):
+            continue
         if attribute.child is not None:
             rows = reading.entry.children.get(attribute.name, {})
             block = list(show_table(reading.cmdb, attribute.child, rows, full, depth)) if rows or full else []
@@ -107,10 +111,19 @@ def _show_values(reading: Reading, full: bool, depth: int) -> Iterator[str]:
             yield from (INDENT * depth + line for line in unknown.show(name, value))
 
 
+def _always(reading: Reading, attribute: Attribute) -> bool:
+    """Whether it is printed with its default, too: a new box may have something else there, and it must read back."""
+    return attribute.always or attribute.name in reading.table.factory_values.get(reading.key, ())
+
+
+def _may_differ(reading: Reading, attribute: Attribute) -> bool:
+    """Whether it may have a line where defaults are not printed."""
+    return attribute.name in reading.entry.values or _always(reading, attribute)
+
+
 def _set_line(reading: Reading, attribute: Attribute, full: bool) -> str:
     value = reading.value(attribute.name)
-    # A default is not printed, unless a new box has something else there from the factory: it must read back.
-    wanted = full or attribute.always or attribute.name in reading.table.factory_values.get(reading.key, ())
+    wanted = full or _always(reading, attribute)
     if not wanted and value == reading.cmdb.default(reading.table, attribute):
         return ""
     if value in EMPTY:
