@@ -199,8 +199,8 @@ TLS: dict[str, tuple[Serving, str]] = {
     "HTML":             (html,    "the type is 'text/html'"),
     "a slow body":      (drip,    "Operation timed out"),
     "an endless body":  (endless, "the body is larger than"),
-    "endless headers":  (headers, "Invalid HTTP response"),
-    "endless hints":    (hints,   "Operation timed out"),
+    "endless headers":  (headers, "Too large response headers"),
+    "endless hints":    (hints,   "more than 100 informational responses"),
     "noise":            (noise,   "Invalid HTTP response"),
     "empty answers":    (empty,   "the body is empty"),
 }

@@ -44,7 +44,7 @@ def save(tmp_path: Path, name: str, text: str, *options: str) -> tuple[int, str]
 def test_without_it_the_unknown_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, saved = save(tmp_path, "a", SCRIPT)
     assert status == 1
-    assert "waf" not in saved
+    assert "config waf" not in saved
     assert "a.in:1: command parse error before 'waf'" in capsys.readouterr().out
 
 

@@ -7,6 +7,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -33,8 +35,14 @@ BASIC = b"Basic " + base64.b64encode(b"estuser:estpwd")
 
 
 def body(name="a", key=KEY) -> bytes:
-    """A request; ECDSA makes other octets of it each time."""
+    """A request: each time the same octets."""
     return pem_request(new_request(key, names.subject_name([("CN", name)]), None)).encode()
+
+
+def other_body() -> bytes:
+    """The same request as others sign it: ECDSA makes other octets of it each time."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(names.subject_name([("CN", "a")]))
+    return pem_request(builder.sign(KEY, hashes.SHA256())).encode()
 
 
 def post(state, content, path="simpleenroll", *, after=0, basic=BASIC, visitor=Visitor()):
@@ -65,7 +73,7 @@ def typed(state, line: str) -> str:
 def test_a_request_waits_until_it_is_approved_and_is_known_by_key_and_subject():
     """RFC 7030 section 4.2.3: 202 with Retry-After; the request is repeated, and its octets may differ."""
     state = responder()
-    first, second = body(), body()
+    first, second = body(), other_body()
     assert first != second
     for content in (first, second, first):
         answer = post(state, content)

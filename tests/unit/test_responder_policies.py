@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pexpect
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from test_responder_listen import (
     ACCOUNT,
@@ -66,6 +67,14 @@ def enroll(client, path="simpleenroll", body=BODY, auth=ACCOUNT) -> httpx.Respon
 def certificates(response: httpx.Response):
     assert response.status_code == 200, response.text
     return read_certs(base64.b64decode(response.content))
+
+
+def published(world, client) -> list[x509.Certificate]:
+    """What cacerts has: on the wire in the order of a SET OF, here in the responder's own."""
+    found = certificates(client.get("cacerts"))
+    own = world.state.hierarchy(world.state.policy.label("").ca, datetime.now(UTC)).published
+    assert set(found) == set(own) and len(found) == len(own)
+    return list(own)
 
 
 # --- Digest -------------------------------------------------------------------------------------------------------
@@ -120,7 +129,7 @@ def test_with_linking_required_only_a_bound_request_is_served(world):
 def test_an_intermediate_signs_the_server_too_and_the_root_is_enough_to_trust_it(world, tmp_path):
     world.state.policy = Policy.from_toml("intermediate = true")
     with world.client() as client:  # trusts the root alone
-        root, middle = certificates(client.get("cacerts"))
+        root, middle = published(world, client)
         (held,) = certificates(enroll(client))
     assert path_to(held, [middle], [root], datetime.now(UTC)) == [held, middle, root]
     with world.client(held=held, tmp_path=tmp_path) as client:
@@ -132,7 +141,7 @@ def test_an_intermediate_signs_the_server_too_and_the_root_is_enough_to_trust_it
 def test_who_trusts_the_old_root_alone_can_connect_during_a_rollover(world, tmp_path):
     world.state.policy = Policy.from_toml("rollover = true")
     with world.client() as client:
-        new, old, *_ = certificates(client.get("cacerts"))
+        new, old, *_ = published(world, client)
         (held,) = certificates(enroll(client))
     assert pem(old) == pem(world.state.authority.certificate) and held.issuer == new.subject
     with world.client(held=held, tmp_path=tmp_path) as client:
@@ -271,7 +280,7 @@ def test_openssl_verifies_paths_across_a_rollover_and_the_list(world, tmp_path):
         pytest.skip("openssl is not installed")
     world.state.policy = Policy.from_toml("rollover = true\nintermediate = true")
     with world.client() as client:
-        new, middle, old, old_with_new, new_with_old = certificates(client.get("cacerts"))
+        new, middle, old, old_with_new, new_with_old = published(world, client)
         (held,) = certificates(enroll(client))
         (tmp_path / "crl").write_bytes(client.get(f"https://localhost:{world.open.port}/fortish/crl").content)
     known = {"new": [new], "old": [old], "held": [held], "over": [middle, new_with_old], "under": [middle]}
