@@ -162,8 +162,16 @@ def _brings(
     if found is None:
         raise Failed("no certificate in the answer is for the key of the request")
     going.answers[operation] = Answered(response, took, found)
-    subject = names.tight(found.subject)
-    return subject if subject == f"CN={wanted}" else f"note: its subject is {subject}, where CN={wanted} was asked for"
+    return _described(found, f"CN={wanted}")
+
+
+def _described(issued: x509.Certificate, wanted: str) -> str:
+    """A certificate's subject; a note of what was not asked for."""
+    subject = names.tight(issued.subject)
+    notes = [] if subject == wanted else [f"its subject is {subject or 'empty'}, where {wanted} was asked for"]
+    if chains.is_ca(issued):
+        notes.append("it is a CA's, which nobody asked for")
+    return f"note: {'; '.join(notes)}" if notes else subject
 
 
 def _decoded(response: httpx.Response) -> bytes:

@@ -17,6 +17,9 @@ from fortish.steps import Step
 if TYPE_CHECKING:
     import httpx
 
+REFUSALS = frozenset({401, 403})
+NONE = frozenset({204, 404, 501})  # an answer to csrattrs that means that there are none
+
 # --- TLS and HTTP ---------------------------------------------------------------------------------------------------
 
 
@@ -52,26 +55,45 @@ def _kept_open(going: Walk) -> Said:
 
 
 def _got(going: Walk, operation: str) -> Generator[Step, Any, httpx.Response]:
+    """What an operation that only reads answers to nobody in particular; where it must be, to the user."""
     started = going.box.clock.now()
     response: httpx.Response = yield from going.connection(credentials=False).get(operation)
     going.quickest = min(going.quickest, going.box.clock.now() - started)
+    if response.status_code in REFUSALS and going.credentials is not None:
+        going.guarded[operation] = response.status_code
+        response = yield from going.connection().get(operation)
     return response
+
+
+def _guarded(going: Walk, operation: str) -> str:
+    """What is to be said of an operation that should need no authentication, but does; '' for nothing."""
+    refused = going.guarded.get(operation)
+    return f"{refused} to whoever is not authenticated, which should not be needed here" if refused else ""
 
 
 def _cacerts(going: Walk) -> Said:
     response = yield from _got(going, "cacerts")
     if response.status_code != 200:
         raise Failed(f"answered {response.status_code} {response.reason_phrase}")
-    return None
+    noted = _guarded(going, "cacerts")
+    return f"note: {noted}" if noted else None
+
+
+def _cacerts_given(going: Walk) -> Generator[Step, Any, httpx.Response]:
+    """The answer, if there is one whose form can be judged. Raises `Skipped`."""
+    response = yield from _got(going, "cacerts")
+    if response.status_code != 200:
+        raise Skipped("cacerts is not answered")
+    return response
 
 
 def _cacerts_type(going: Walk) -> Said:
-    response = yield from _got(going, "cacerts")
+    response = yield from _cacerts_given(going)
     return typed(response, "application/pkcs7-mime")
 
 
 def _cacerts_body(going: Walk) -> Said:
-    response = yield from _got(going, "cacerts")
+    response = yield from _cacerts_given(going)
     content = response.content
     found = pkcs7.read_certs(wire.decode(content))
     going.published = found
@@ -81,7 +103,7 @@ def _cacerts_body(going: Walk) -> Said:
 
 
 def _cacerts_root(going: Walk) -> Said:
-    yield from ()
+    yield from _cacerts_given(going)
     if not going.roots:
         raise Failed("there is no self-signed root among the certificates")
     return "; ".join(names.tight(root.subject) for root in going.roots)
@@ -102,18 +124,20 @@ def _cacerts_chain(going: Walk) -> Said:
 
 def _csrattrs(going: Walk) -> Said:
     response = yield from _got(going, "csrattrs")
-    if response.status_code in (204, 404, 501) or (response.status_code == 200 and not response.content.strip()):
+    if response.status_code in NONE or (response.status_code == 200 and not response.content.strip()):
         return f"note: none ({response.status_code})"
     if response.status_code != 200:
         raise Failed(f"answered {response.status_code} {response.reason_phrase}")
     going.attributes = csrattrs.read_csrattrs(wire.decode(response.content))
-    return ", ".join(f"{a.oid} {csrattrs.short_name(a.oid)}" for a in going.attributes) or "note: an empty list"
+    listed = ", ".join(f"{a.oid} {csrattrs.short_name(a.oid)}" for a in going.attributes)
+    noted = "; ".join(filter(None, (_guarded(going, "csrattrs"), "" if listed else "an empty list")))
+    return "note: " + "; ".join(filter(None, (listed, noted))) if noted else listed
 
 
 def _csrattrs_type(going: Walk) -> Said:
     response = yield from _got(going, "csrattrs")
     if response.status_code != 200:
-        raise Skipped("there are none")
+        raise Skipped("there are none" if response.status_code in NONE else "csrattrs is not answered")
     return typed(response, "application/csrattrs")
 
 

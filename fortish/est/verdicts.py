@@ -62,6 +62,7 @@ class Walk:
     attributes: list[csrattrs.CsrAttr] = field(default_factory=list)
     key: keys.PrivateKey | None = None
     answers: dict[str, Answered] = field(default_factory=dict)  # by operation
+    guarded: dict[str, int] = field(default_factory=dict)  # what needs authentication only to be read, and its status
     quickest: float = float("inf")  # seconds that any answer took
     keeps_open: bool = False  # whether its connections carry several requests
 

@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+import httpx
 import pytest
 
 from fortish.boot import Options, boot
+from fortish.box import Box
+from fortish.clock import VirtualClock
 from fortish.drive import drive
 from fortish.est.conformance import CHECKS, walk
 from fortish.est.context import EstContext
-from fortish.est.verdicts import Result, Verdict
+from fortish.est.verdicts import Failed, Result, Verdict, Walk
 from fortish.estcheck import failures, report
 from fortish.main import main
 from fortish.pki import pem
 from fortish.responder.faults import FAULTS, Fault
 from fortish.responder.policy import Policy
+from fortish.steps import Dial, Exchange, Flow, Http, Link
 
 URL = "https://testrfc7030.com:8443"
 
@@ -115,3 +121,58 @@ def test_the_reports_are_what_their_formats_say(
     assert (suite.get("failures"), suite.get("skipped")) == ("1", "1")
     assert suite[0][0].get("message") == "it's & broken"
     assert failures(found) == 1 and report(URL, found, "text").endswith("1 of 2 checks failed")
+
+
+def outside(policy: Fault, *, user: bool = True) -> dict[str, Verdict]:
+    """The verdicts of what is only read, by title, where both operations are answered on purpose."""
+    found = verdicts(credentials=("estuser", "estpwd") if user else None, cacerts=policy, csrattrs=policy)
+    return {verdict.title: verdict for verdict in found if "cacerts" in verdict.title or "csrattrs" in verdict.title}
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_what_follows_from_an_answer_that_is_none_is_skipped_not_failed(status: int) -> None:
+    """Its text is no base64, and has no root in it: that is no news, and no cause."""
+    found = outside(Fault(status=status, body=b"why not"))
+    failures = {title: verdict.cause for title, verdict in found.items() if verdict.result is Result.FAIL}
+    answered = f"answered {status} {'Unauthorized' if status == 401 else 'Not Found' if status == 404 else 'Internal'}"
+    assert all(cause.startswith(answered) for cause in failures.values()), failures
+    assert set(failures) == {"cacerts is answered without authentication"} | (
+        set() if status == 404 else {"csrattrs can be read"}
+    )
+    skipped = {verdict.cause for verdict in found.values() if verdict.result is Result.SKIP}
+    assert {"cacerts is not answered", "cacerts has brought no root"} <= skipped
+
+
+def test_who_must_be_authenticated_to_read_the_attributes_is_and_it_is_said() -> None:
+    """RFC 7030 section 4.5.1: the server SHOULD NOT ask for it; the box would send its password all the same."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "authorization" not in request.headers:
+            return httpx.Response(401, headers={"WWW-Authenticate": "Basic"})
+        return httpx.Response(200, content=b"MAsGCSqGSIb3DQEJAQ==")
+
+    context = EstContext("check", URL, "testrfc7030.com", 8443)
+    for credentials, wanted in ((("a", "b"), "note: 1.2.840.113549.1.9.1 emailAddress; 401 to whoever"), (None, "")):
+        going = Walk(Box.new(VirtualClock(0)), context, credentials)
+        check = next(run for _, title, run in CHECKS if title == "csrattrs can be read")
+        if credentials is None:
+            with pytest.raises(Failed, match="answered 401"):
+                by_hand(check(going), answer)
+        else:
+            assert by_hand(check(going), answer).startswith(wanted)
+
+
+def by_hand(flow: Flow, answer: Callable[[httpx.Request], httpx.Response]) -> Any:
+    """What a flow returns whose server is a function."""
+    given: Any = None
+    try:
+        while True:
+            match flow.send(given):
+                case Exchange(Dial(peer)):
+                    given = Link(peer, (), "TLSv1.3", None)
+                case Exchange(Http(_, request)):
+                    given = answer(request)
+                case _:
+                    given = None
+    except StopIteration as stop:
+        return stop.value
