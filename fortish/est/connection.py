@@ -29,6 +29,7 @@ Asked = Generator[Step, object, "httpx.Response"]
 
 REDIRECTIONS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTIONS = 5
+SEE_OTHER = 303  # RFC 9110 section 15.4.4
 SECRET_ANSWERS = frozenset({"serverkeygen"})  # operations whose answer has a private key in it
 BINDABLE = "TLSv1.2"  # tls-unique is not defined on anything newer (RFC 8446 appendix C.5)
 
@@ -73,7 +74,11 @@ class Connection:
         """The link that a bound request will go out on: one whose TLS session has a name. Raises `LinkLost`."""
         if self.link is None or self.link.tls_unique is None:
             yield trace(EstLine.BINDING)
-            self.link = yield from self._dial(self._home)
+            try:
+                self.link = yield from self._dial(self._home)
+            except LinkLost as lost:
+                yield trace(EstLine.ERROR_BUF, reason=lost.reason.rstrip("."))
+                raise _unbindable(lost) from None
         return self.link
 
     def _ask(self, method: str, line: EstLine, operation: str, body: Body | None) -> Asked:
@@ -83,6 +88,8 @@ class Connection:
             response = yield from self._authenticated(method, line, url, body)
             if response.status_code not in REDIRECTIONS or "location" not in response.headers:
                 return response
+            if response.status_code == SEE_OTHER:  # the answer is to be fetched there, not the request repeated
+                method, line, body = "GET", EstLine.GET, None
             url = yield from self._redirected(method, url, wire.first(response, "location"), body)
         yield trace(EstLine.REDIRECT_LOOP)
         raise PeerFault(f"the server redirects more than {MOST_REDIRECTIONS} times")
@@ -253,3 +260,10 @@ class Connection:
             if context.own_only and is_unknown(lost.reason):
                 yield trace(EstLine.OWN_CAS, reason=context.own_only)
             raise
+
+
+def _unbindable(lost: LinkLost) -> LinkLost:
+    """The same in words, where a server that wants a bound request speaks nothing that one can be bound to."""
+    if "alert protocol version" not in lost.reason:
+        return lost
+    return LinkLost(f"{lost.reason}: the server wants the request bound to its session, but does not speak TLS 1.2")

@@ -105,6 +105,18 @@ def test_a_redirection_inside_the_origin_is_followed_for_a_post(box: fortish.App
     assert not session.failed and visits(box)[-1] == ("simpleenroll", 200, "estuser")
 
 
+@pytest.mark.parametrize(("status", "then"), [(301, 405), (302, 405), (303, 200), (307, 405), (308, 405)])
+def test_a_request_is_repeated_where_it_is_redirected_to_but_the_answer_is_fetched_after_303(
+    box: fortish.Appliance, status: int, then: int
+) -> None:
+    """RFC 9110 section 15.4: 303 is another address to look at. At cacerts a POST is refused, a GET is not."""
+    fault = Fault(status=status, headers=(("Location", f"{GOOD}cacerts"),))
+    server(box).policy = replace(server(box).policy, faults=MappingProxyType({"simpleenroll": fault}))
+    said = box.session().run(ENROLL.format(name="n", rest=USER))
+    assert [visit[:2] for visit in visits(box)[-2:]] == [("simpleenroll", status), ("cacerts", then)]
+    assert ("no certificate for our key" in said) is (then == 200)
+
+
 def test_a_get_is_followed_to_another_server_unasked_and_what_comes_next_is_asked_at_home(
     box: fortish.Appliance,
 ) -> None:

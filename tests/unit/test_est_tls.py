@@ -5,6 +5,7 @@ A recorder stands in for an EST server: it keeps every octet that gets through T
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import ssl
@@ -18,6 +19,7 @@ import pytest
 import fortish
 from fortish.network import tls
 from fortish.pki import keys, pem
+from fortish.pki.pkcs7 import write_certs
 from fortish.responder.authority import Authority
 
 NOW = datetime.now(UTC)
@@ -263,3 +265,19 @@ def test_a_challenge_that_can_be_answered_is_answered_once_on_the_same_connectio
     assert "the server answered 401 No" in said
     assert server.heard.count(b"GET ") == 2 and b'Authorization: Digest username="estuser"' in server.heard
     assert b"estpwd" not in server.heard
+
+
+def test_a_server_that_wants_what_only_tls_1_2_can_give_and_does_not_speak_it_is_told_so(
+    root: Authority, tmp_path: Path
+) -> None:
+    """RFC 7030 section 3.5 binds a request to the tls-unique of its session, which TLS 1.3 has not."""
+
+    attributes = bytes.fromhex("300b06092a864886f70d010907")  # challengePassword
+    bodies = [base64.b64encode(der) for der in (write_certs([root.certificate]), attributes)]
+    answers = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body) for body in bodies]
+    with recording(serving(root, "localhost", version=ssl.TLSVersion.TLSv1_3), answers) as server:
+        said = enrolled(root, tmp_path, server.port)
+    reason = "OpenSSL SSL_connect: tlsv1 alert protocol version"
+    assert f"[1795] est_curl_req: Error buf: {reason},\n" in said
+    assert f"failed: {reason}: the server wants the request bound to its session, but does not speak TLS 1.2\n" in said
+    assert b"simpleenroll" not in server.heard
