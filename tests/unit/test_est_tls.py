@@ -30,10 +30,11 @@ WEAK = "NULL:aNULL:@SECLEVEL=0"
 class Recorder:
     """A TLS server on loopback. `heard` is what came through TLS; `closed` whether the client has ended it.
 
-    Where it has no answer left it hangs up.
+    Where it has no answer left it hangs up, with `curt` as soon as it has none.
     """
 
-    def __init__(self, context: ssl.SSLContext, answers: Sequence[bytes] = ()) -> None:
+    def __init__(self, context: ssl.SSLContext, answers: Sequence[bytes] = (), *, curt: bool = False) -> None:
+        self._curt = curt
         self.heard, self.failures, self.closed = b"", 0, False
         self._context, self._answers = context, list(answers)
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -62,6 +63,8 @@ class Recorder:
             if not self._answers:
                 return
             inside.sendall(self._answers.pop(0))
+            if self._curt and not self._answers:
+                return
         self.closed = True
 
     def stop(self) -> None:
@@ -71,8 +74,8 @@ class Recorder:
 
 
 @contextlib.contextmanager
-def recording(context: ssl.SSLContext, answers: Sequence[bytes] = ()) -> Iterator[Recorder]:
-    recorder = Recorder(context, answers)
+def recording(context: ssl.SSLContext, answers: Sequence[bytes] = (), *, curt: bool = False) -> Iterator[Recorder]:
+    recorder = Recorder(context, answers, curt=curt)
     try:
         yield recorder
     finally:
@@ -275,7 +278,7 @@ def test_a_server_that_wants_what_only_tls_1_2_can_give_and_does_not_speak_it_is
     attributes = bytes.fromhex("300b06092a864886f70d010907")  # challengePassword
     bodies = [base64.b64encode(der) for der in (write_certs([root.certificate]), attributes)]
     answers = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body) for body in bodies]
-    with recording(serving(root, "localhost", version=ssl.TLSVersion.TLSv1_3), answers) as server:
+    with recording(serving(root, "localhost", version=ssl.TLSVersion.TLSv1_3), answers, curt=True) as server:
         said = enrolled(root, tmp_path, server.port)
     reason = "OpenSSL SSL_connect: tlsv1 alert protocol version"
     assert f"[1795] est_curl_req: Error buf: {reason},\n" in said
