@@ -280,7 +280,7 @@ def test_a_server_that_wants_what_only_tls_1_2_can_give_and_does_not_speak_it_is
     answers = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body) for body in bodies]
     with recording(serving(root, "localhost", version=ssl.TLSVersion.TLSv1_3), answers, curt=True) as server:
         said = enrolled(root, tmp_path, server.port)
-    reason = "OpenSSL SSL_connect: tlsv1 alert protocol version"
+    reason = "OpenSSL SSL_connect: tls alert protocol version"
     assert f"[1795] est_curl_req: Error buf: {reason},\n" in said
     assert f"failed: {reason}: the server wants the request bound to its session, but does not speak TLS 1.2\n" in said
     assert b"simpleenroll" not in server.heard
