@@ -240,9 +240,11 @@ class Box:
         self.booted, self.reboot_reason = self.clock.now(), "warm reboot"
         self.logouts += 1
 
-    def log(self, event: int, **fields: str) -> None:
-        """Write an event."""
+    def log(self, event: int, *, scope: str = GLOBAL, **fields: str) -> None:
+        """Write an event. `scope` is that of what it is about: an event of a VDOM has the VDOM's name in it."""
         level, description = EVENTS[event]
+        if scope != GLOBAL:
+            fields = {"vd": scope, **fields}
         self.events.append(Event(event, self.clock.now(), level, description, fields))
 
     def notice(self, changes: list[Change]) -> None:

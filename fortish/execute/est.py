@@ -63,7 +63,7 @@ def _generate(here: Here, arguments: Arguments, *, server_key: bool) -> Flow:
         keep_new(box, context, arguments["algorithm"], waiting)
         yield from _waits(box, kept)
         return
-    box.log(41987, name=name, **{"cert-type": "local"}, method="EST", status="success")
+    box.log(41987, scope=kept[0], name=name, **{"cert-type": "local"}, method="EST", status="success")
     yield Say(Text.DONE())
 
 
@@ -81,7 +81,7 @@ def _regenerate(box: Box, name: str, scope: str) -> Flow:
         keep_renewal(box, (scope, name), waiting)
         yield from _waits(box, (scope, name))
         return
-    box.log(41986, name=name, **{"cert-type": "local"}, method="EST", status="success")
+    box.log(41986, scope=scope, name=name, **{"cert-type": "local"}, method="EST", status="success")
     yield Say(Text.DONE())
 
 
@@ -106,7 +106,9 @@ def _enrolling(box: Box, kept: Kept, flow: Flow) -> Flow:
     except Waiting:
         raise
     except EnrollFault as fault:
-        box.log(41990, name=kept[1], **{"cert-type": "local"}, method="EST", status="failure", reason=fault.reason)
+        scope, name = kept
+        fields = {"name": name, "cert-type": "local", "method": "EST", "status": "failure", "reason": fault.reason}
+        box.log(41990, scope=scope, **fields)
         raise messages.failed(1, Text.EST_FAILED(reason=fault.reason)) from None
     finally:
         box.enrolling.discard(kept)

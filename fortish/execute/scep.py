@@ -62,7 +62,7 @@ def enroll(
     context = _context(here, arguments, arguments["name"], arguments["scep-url"])
     context.challenge, context.ca_cert = arguments["challenge"], arguments["ca-cert"]
     kept = context.scope, context.name
-    fields = {"name": context.name, "cert-type": "local", "method": "SCEP"}
+    fields = {"scope": context.scope, "name": context.name, "cert-type": "local", "method": "SCEP"}
     box.enrolling.add(kept)
     try:
         request = yield from new_request(box, context, csr, key, password)

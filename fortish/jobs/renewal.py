@@ -69,8 +69,8 @@ def renew(box: Box, name: str, scope: str = GLOBAL) -> Flow:
         _failed(box, kept, protocol, fault)
     else:
         watch.succeeded()
-        box.log(22205, name=name)
-        box.log(41987, **_fields(name, protocol), status="success")
+        box.log(22205, scope=scope, name=name)
+        box.log(41987, **_fields(kept, protocol), status="success")
     finally:
         box.enrolling.discard(kept)
 
@@ -87,8 +87,8 @@ def _seed(box: Box, kept: Kept) -> str:
         return f"{box.hostname} {kept[1]}"
 
 
-def _fields(name: str, protocol: str) -> dict[str, str]:
-    return {"name": name, "cert-type": "local", "method": METHODS.get(protocol, "EST")}
+def _fields(kept: Kept, protocol: str) -> dict[str, str]:
+    return {"scope": kept[0], "name": kept[1], "cert-type": "local", "method": METHODS.get(protocol, "EST")}
 
 
 def _failed(box: Box, kept: Kept, protocol: str, fault: EnrollFault) -> None:
@@ -97,7 +97,7 @@ def _failed(box: Box, kept: Kept, protocol: str, fault: EnrollFault) -> None:
     if watch is not None and watch.tried is not None:
         watching.failed(watch, fault, _seed(box, kept))
         again = watch.tried + watch.wait
-    watching.log_failure(box, _fields(kept[1], protocol), fault.reason, again)
+    watching.log_failure(box, _fields(kept, protocol), fault.reason, again)
 
 
 def _renewed(box: Box, protocol: str, kept: Kept) -> Flow:
@@ -146,7 +146,7 @@ def poll(box: Box, name: str, scope: str = GLOBAL) -> Flow:
         _refused(box, kept, pending, fault)
     else:
         box.pending.pop(kept, None)
-        box.log(41987, **_fields(name, pending.protocol), status="success")
+        box.log(41987, **_fields(kept, pending.protocol), status="success")
     finally:
         box.enrolling.discard(kept)
 
@@ -160,7 +160,7 @@ def _asked_again(box: Box, kept: Kept, pending: Pending, fault: EnrollFault) -> 
     pending.failures += 1
     pending.attempts += 1
     pending.due = box.clock.now() + max(watching.pause(pending.failures, _seed(box, kept)), fault.seconds)
-    watching.log_failure(box, _fields(kept[1], pending.protocol), fault.reason, pending.due)
+    watching.log_failure(box, _fields(kept, pending.protocol), fault.reason, pending.due)
     return True
 
 
@@ -170,12 +170,12 @@ def _refused(box: Box, kept: Kept, pending: Pending, fault: EnrollFault) -> None
         watching.begin(box.watches[kept], box.clock.now())
         _failed(box, kept, pending.protocol, fault)
     else:
-        watching.log_failure(box, _fields(kept[1], pending.protocol), fault.reason, None)
+        watching.log_failure(box, _fields(kept, pending.protocol), fault.reason, None)
 
 
 def warn(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     """Write an event that a certificate will be renewed soon; once a day."""
     kept = scope, name
     watch_of(box, kept).warned = box.clock.now()
-    watching.log_warning(box, name, certificate_of(box, kept))
+    watching.log_warning(box, kept, certificate_of(box, kept))
     yield from ()

@@ -90,13 +90,13 @@ def update(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     else:
         watch.succeeded()
         for one in new:
-            box.log(41987, **_fields(one, origin), status="success")
+            box.log(41987, **_fields((scope, one), origin), status="success")
     finally:
         box.updating.discard(kept)
 
 
-def _fields(name: str, origin: str | None) -> dict[str, str]:
-    return {"name": name, "cert-type": "ca", "method": ORIGINS[origin or "est-url"]}
+def _fields(kept: Kept, origin: str | None) -> dict[str, str]:
+    return {"scope": kept[0], "name": kept[1], "cert-type": "ca", "method": ORIGINS[origin or "est-url"]}
 
 
 def _failed(box: Box, kept: Kept, origin: str | None, fault: EnrollFault) -> None:
@@ -104,12 +104,12 @@ def _failed(box: Box, kept: Kept, origin: str | None, fault: EnrollFault) -> Non
     if watch is not None and watch.tried is not None and entry is not None:
         watching.failed(watch, fault, f"{box.hostname} {kept[1]}")
         again = watch.tried + watch.wait
-    watching.log_failure(box, _fields(kept[1], origin), fault.reason, again)
+    watching.log_failure(box, _fields(kept, origin), fault.reason, again)
 
 
 def warn(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     """Write an event that a newer one will be asked for soon; once a day."""
     watch_of(box, (scope, name)).warned = box.clock.now()
     entry = box.cmdb.entry(scope, CA, name)
-    watching.log_warning(box, name, "" if entry is None else str(entry.values.get("ca", "")))
+    watching.log_warning(box, (scope, name), "" if entry is None else str(entry.values.get("ca", "")))
     yield from ()

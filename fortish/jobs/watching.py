@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from fortish.box import DAY, Box, Watch
+from fortish.box import DAY, Box, Kept, Watch
 from fortish.cmdb.entries import GLOBAL
 from fortish.messages import Text
 
@@ -131,7 +131,8 @@ def log_failure(box: Box, fields: Mapping[str, str], reason: str, again: float |
     box.log(41990, **fields, status="failure", reason=reason, **told)
 
 
-def log_warning(box: Box, name: str, certificate: str) -> None:
+def log_warning(box: Box, kept: Kept, certificate: str) -> None:
     """Write the event that a certificate will be renewed soon."""
     left = days_left(certificate, box.clock.now())
-    box.log(22200, action="auto-update", status="warning", cert=name, msg=f"{left} days left")
+    scope, name = kept
+    box.log(22200, scope=scope, action="auto-update", status="warning", cert=name, msg=f"{left} days left")
