@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -13,6 +14,7 @@ from fortish.est.auth import http_fault
 from fortish.est.conformance import walk
 from fortish.est.context import TIMEOUT, EstContext, split_url
 from fortish.est.verdicts import Result, Verdict
+from fortish.steps import Credential
 
 FORMATS = ("text", "json", "junit")
 
@@ -25,8 +27,13 @@ async def check(
     credentials: tuple[str, str] | None = None,
     network: str = "real",
     timeout: float = TIMEOUT,
+    cert: Path | None = None,
+    key: Path | None = None,
 ) -> list[Verdict]:
-    """The verdicts on the server at `url`, which may take `timeout` seconds for each answer. Raises `UsageError`."""
+    """The verdicts on the server at `url`, which may take `timeout` seconds for each answer. Raises `UsageError`.
+
+    `cert` and `key` are PEM files, or one file: a client certificate, with its chain, and its key in clear.
+    """
     from fortish.pki import pem
 
     try:
@@ -35,14 +42,14 @@ async def check(
         raise UsageError(f"{url}: not https://host[:port]") from None
     if credentials is not None and (wrong := http_fault(*credentials)):
         raise UsageError(wrong())
-    anchors = _anchors(trust)
+    anchors, own = _anchors(trust), None if cert is None else _credential(cert, key or cert)
     runtime = boot(Options(network=network))
     context = EstContext("est-check", url.rstrip("/"), host, port, ca_identifier=label or None, timeout=timeout)
     if network == "lab" and not anchors:
         responder = runtime.network.responder  # type: ignore[attr-defined]
         anchors = (pem.pem(responder.authority.certificate),)
     try:
-        verdicts: list[Verdict] = await drive(walk(runtime.box, context, anchors, credentials), runtime)
+        verdicts: list[Verdict] = await drive(walk(runtime.box, context, anchors, credentials, own), runtime)
         return verdicts
     finally:
         await runtime.network.close()
@@ -61,6 +68,26 @@ def _anchors(trust: Path | None) -> tuple[str, ...]:
         raise UsageError(f"--trust {trust}: {error.strerror}") from None
     except PkiFault as fault:
         raise UsageError(f"--trust {trust}: {fault.reason}") from None
+
+
+def _credential(cert: Path, key: Path) -> Credential:
+    """A client certificate and its key. Raises `UsageError`: they cannot be read, or do not belong together."""
+    from fortish.pki import keys, pem
+    from fortish.pki.faults import PkiFault
+
+    password = secrets.token_hex(16)
+    option, path = "--cert", cert
+    try:
+        chain = pem.certificates(cert.read_bytes())
+        option, path = "--key", key
+        private = keys.load_private(key.read_text("latin-1"), "")
+    except OSError as error:
+        raise UsageError(f"{option} {path}: {error.strerror}") from None
+    except PkiFault as fault:
+        raise UsageError(f"{option} {path}: {fault.reason}") from None
+    if not keys.same_key(chain[0], private):
+        raise UsageError(f"--key {key}: not the key of the certificate in {cert}")
+    return Credential(cert.name, "\n".join(map(pem.pem, chain)), keys.encrypted_pem(private, password), password)
 
 
 def report(url: str, verdicts: list[Verdict], form: str) -> str:

@@ -173,8 +173,10 @@ def est_check(given: argparse.Namespace) -> int:
 
     from fortish.estcheck import check, failures, report
 
+    if given.key is not None and given.cert is None:
+        raise UsageError("--key: there is no --cert that it would belong to")
     credentials = None if given.user is None else (given.user, _password())
-    how = {"label": given.label, "network": given.network, "timeout": given.timeout}
+    how = {name: getattr(given, name) for name in ("cert", "key", "label", "network", "timeout")}
     verdicts = asyncio.run(check(given.url, trust=given.trust, credentials=credentials, **how))
     print(report(given.url, verdicts, given.format))
     return 1 if failures(verdicts) else 0

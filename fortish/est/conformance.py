@@ -18,7 +18,7 @@ from fortish.est.enrolling import ENROLLING
 from fortish.est.reading import READING
 from fortish.est.verdicts import Check, Failed, Result, Skipped, Verdict, Walk
 from fortish.pki.faults import PkiFault
-from fortish.steps import Step, Trust
+from fortish.steps import Credential, Step, Trust
 
 CHECKS: tuple[Check, ...] = (*READING, *ENROLLING)
 LONGEST = 400  # characters of a cause
@@ -26,11 +26,18 @@ VERIFIED = CHECKS[0][2]  # without which nothing else is asked
 
 
 def walk(
-    box: Box, context: EstContext, anchors: tuple[str, ...], credentials: tuple[str, str] | None
+    box: Box,
+    context: EstContext,
+    anchors: tuple[str, ...],
+    credentials: tuple[str, str] | None,
+    own: Credential | None = None,
 ) -> Generator[Step, Any, list[Verdict]]:
-    """Every check in its order. `anchors` are PEM certificates ('' none: the public bundle); credentials are HTTP's."""
+    """Every check in its order.
+
+    `anchors` are PEM certificates (none: the public bundle); credentials are HTTP's, `own` is a client certificate.
+    """
     context.trust = Trust(anchors, public=not anchors, partial=bool(anchors))
-    going = Walk(box, context, credentials)
+    going = Walk(box, context, credentials, own)
     for section, title, run in CHECKS:
         try:
             said = yield from run(going)

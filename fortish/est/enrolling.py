@@ -46,6 +46,7 @@ def _posted(
 
 
 def _anonymous(going: Walk) -> Said:
+    _as_nobody(going)
     response = yield from _posted(going, "simpleenroll", _request(going), credentials=None)
     if response.status_code == 200:
         raise Failed("a certificate was issued to nobody in particular")
@@ -76,6 +77,7 @@ def _anonymous_renewal(going: Walk) -> Said:
 
 def _unproved(going: Walk, operation: str) -> Generator[Step, Any, tuple[httpx.Response, str]]:
     """The answer to whoever shows nothing; and what is to be said of the connection's end, '' for nothing."""
+    _as_nobody(going)
     connection = Connection(going.context, None, going.box.clock.now)
     if going.context.need_pop:
         yield from connection.bindable()
@@ -88,14 +90,26 @@ def _unproved(going: Walk, operation: str) -> Generator[Step, Any, tuple[httpx.R
     return response, ends if connection.link is not first else ""
 
 
-def _need_credentials(going: Walk) -> tuple[str, str]:
-    if going.credentials is None:
-        raise Skipped("no --user was given")
+def _as_nobody(going: Walk) -> None:
+    """From now on no certificate is shown. Raises `Skipped`: without one there would be no answer."""
+    if going.closed:
+        raise Skipped("the server lets nobody in without a client certificate")
+    going.context.credential = None
+
+
+def _need_credentials(going: Walk) -> tuple[str, str] | None:
+    """From now on the certificate that was given is shown, if one was; the user and the password, if any."""
+    if not going.known:
+        raise Skipped("neither --user nor --cert was given")
+    going.context.credential = going.own
     return going.credentials
 
 
 def _wrong_password(going: Walk) -> Said:
-    user, password = _need_credentials(going)
+    if going.credentials is None:
+        raise Skipped("no --user was given")
+    _as_nobody(going)
+    user, password = going.credentials
     response = yield from _posted(
         going, "simpleenroll", _request(going), credentials=(user, f"{password}-{random_password()[:8]}")
     )
@@ -215,13 +229,21 @@ def _other_subject(going: Walk) -> Said:
     return f"{response.status_code}"
 
 
+def _as_best(going: Walk) -> None:
+    """From now on the certificate that was issued is shown; where none was, the one that was given."""
+    if going.issued is None:
+        going.context.credential = going.own
+
+
 def _fullcmc(going: Walk) -> Said:
+    _as_best(going)
     response = yield from _posted(going, "fullcmc", _request(going), credentials=going.credentials)
     offered = "answered" if response.status_code not in NOT_OFFERED else "not offered:"
     return f"note: {offered} {response.status_code}"
 
 
 def _keygen(going: Walk) -> Said:
+    _as_best(going)
     response = yield from _posted(going, "serverkeygen", _request(going), credentials=going.credentials)
     if response.status_code != 200:
         offered = "answered" if response.status_code not in NOT_OFFERED else "not offered:"

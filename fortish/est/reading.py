@@ -28,6 +28,9 @@ def _verified(going: Walk) -> Said:
     try:
         yield from connection.get("cacerts")
     except (LinkLost, PeerFault) as fault:
+        if going.own is not None and not going.closed and isinstance(fault, LinkLost):
+            going.closed = True
+            return f"note: {(yield from _verified(going))}, but only with a client certificate: {fault.reason}"
         if connection.link is None:
             raise
         raise Failed(f"it is, with {connection.link.tls_version}, but it gives no answer: {fault.reason}") from None
@@ -59,7 +62,7 @@ def _got(going: Walk, operation: str) -> Generator[Step, Any, httpx.Response]:
     started = going.box.clock.now()
     response: httpx.Response = yield from going.connection(credentials=False).get(operation)
     going.quickest = min(going.quickest, going.box.clock.now() - started)
-    if response.status_code in REFUSALS and going.credentials is not None:
+    if response.status_code in REFUSALS and going.known:
         going.guarded[operation] = response.status_code
         response = yield from going.connection().get(operation)
     return response

@@ -14,7 +14,7 @@ from fortish.est.connection import Connection
 from fortish.est.context import EstContext
 from fortish.est.multipart import type_of
 from fortish.pki import csrattrs, keys
-from fortish.steps import Step
+from fortish.steps import Credential, Step
 
 if TYPE_CHECKING:
     import httpx
@@ -56,6 +56,8 @@ class Walk:
     box: Box
     context: EstContext
     credentials: tuple[str, str] | None
+    own: Credential | None = None  # a client certificate that was given
+    closed: bool = False  # whether the server lets nobody in without one
     verdicts: list[Verdict] = field(default_factory=list)
     published: list[x509.Certificate] = field(default_factory=list)  # what cacerts has, roots among them
     roots: list[x509.Certificate] = field(default_factory=list)
@@ -73,8 +75,14 @@ class Walk:
         return None if first is None else first.certificate
 
     def connection(self, *, credentials: bool = True) -> Connection:
-        """A connection of its own."""
+        """A connection of its own. With `credentials` user and certificate are shown; else what must be."""
+        self.context.credential = self.own if credentials or self.closed else None
         return Connection(self.context, self.credentials if credentials else None, self.box.clock.now)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to be authenticated with."""
+        return self.credentials is not None or self.own is not None
 
 
 class Failed(FortishError):

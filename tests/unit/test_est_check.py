@@ -7,12 +7,16 @@ import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fortish.boot import Options, boot
 from fortish.box import Box
@@ -23,30 +27,53 @@ from fortish.est.context import EstContext
 from fortish.est.verdicts import Failed, Result, Verdict, Walk
 from fortish.estcheck import failures, report
 from fortish.main import main
-from fortish.pki import pem
+from fortish.pki import keys, names, pem
+from fortish.responder.authority import Authority
 from fortish.responder.faults import FAULTS, Fault
 from fortish.responder.policy import Policy
-from fortish.steps import Dial, Exchange, Flow, Http, Link
+from fortish.steps import Credential, Dial, Exchange, Flow, Http, Link
 
 URL = "https://testrfc7030.com:8443"
 
 
 def verdicts(
-    policy: str = "", *, label: str = "", credentials: tuple[str, str] | None = ("estuser", "estpwd"), **faults: Fault
+    policy: str = "",
+    *,
+    label: str = "",
+    credentials: tuple[str, str] | None = ("estuser", "estpwd"),
+    port: int = 8443,
+    certificate: bool = False,
+    **faults: Fault,
 ) -> list[Verdict]:
     async def run() -> list[Verdict]:
         runtime = boot(Options(network="lab"))
         responder = runtime.network.responder  # type: ignore[attr-defined]
         responder.policy = replace(Policy.from_toml(policy), faults=MappingProxyType(faults))
-        context = EstContext("check", URL, "testrfc7030.com", 8443, ca_identifier=label or None)
+        url = f"https://testrfc7030.com:{port}"
+        context = EstContext("check", url, "testrfc7030.com", port, ca_identifier=label or None)
+        own = held(responder.authority, runtime.box.clock.now()) if certificate else None
         anchors = (pem.pem(responder.authority.certificate),)
         try:
-            found: list[Verdict] = await drive(walk(runtime.box, context, anchors, credentials), runtime)
+            found: list[Verdict] = await drive(walk(runtime.box, context, anchors, credentials, own), runtime)
             return found
         finally:
             await runtime.network.close()
 
     return asyncio.run(run())
+
+
+def held(authority: Authority, now: float) -> Credential:
+    """A certificate that the server's CA has issued, and its key."""
+    key, begins = keys.generate(keys.ALGORITHMS["ec-secp256r1"]), datetime.fromtimestamp(now, UTC)
+    certificate = (
+        x509.CertificateBuilder(authority.certificate.subject, names.subject_name([("CN", "client")]))
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=1))
+        .sign(authority.key, SHA256())
+    )
+    return Credential("c", pem.pem(certificate), keys.encrypted_pem(key, "x"), "x")
 
 
 def failed(found: list[Verdict]) -> set[str]:
@@ -176,3 +203,53 @@ def by_hand(flow: Flow, answer: Callable[[httpx.Request], httpx.Response]) -> An
                     given = None
     except StopIteration as stop:
         return stop.value
+
+
+# --- a client certificate ---------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_is_shown_where_somebody_must_be_known_and_only_there() -> None:
+    found = {verdict.title: verdict for verdict in verdicts(credentials=None, certificate=True)}
+    assert not failed(list(found.values()))
+    skipped = {title for title, verdict in found.items() if verdict.result is Result.SKIP}
+    assert skipped == {"a wrong password is refused"}
+    assert found["simpleenroll refuses who is not authenticated"].cause == "401"
+    assert found["simplereenroll refuses who is not authenticated"].cause.startswith("401")
+
+
+def test_a_server_that_lets_nobody_in_without_a_certificate_is_judged_with_one() -> None:
+    found = {verdict.title: verdict for verdict in verdicts(port=9443, certificate=True)}
+    assert not failed(list(found.values()))
+    first = found["the server is verified over TLS 1.2 or newer"]
+    assert first.result is Result.NOTE and "but only with a client certificate" in first.cause
+    skipped = {verdict.cause for verdict in found.values() if verdict.result is Result.SKIP}
+    assert skipped == {"the server lets nobody in without a client certificate"}
+    assert found["simpleenroll issues a certificate for the key of the request"].result is Result.PASS
+
+
+def test_without_a_certificate_such_a_server_is_not_judged() -> None:
+    assert failed(verdicts(port=9443)) == {"the server is verified over TLS 1.2 or newer"}
+
+
+def test_a_certificate_and_its_key_are_read_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    authority = Authority.fresh(datetime.now(UTC))
+    (certificate, key), (_, other) = (authority.server_certificate([name], datetime.now(UTC)) for name in "ab")
+    cert, good, bad, locked = (tmp_path / name for name in ("c.pem", "k.pem", "bad.pem", "locked.pem"))
+    cert.write_text(pem.pem(certificate))
+    for path, text in ((good, key), (bad, other)):
+        path.write_bytes(text.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    locked.write_text(keys.encrypted_pem(key, "x"))
+    check = ["est-check", URL, "--network", "lab"]
+    for wrong, said in (
+        (["--key", str(good)], "--key: there is no --cert"),
+        (["--cert", str(tmp_path / "no")], "No such file"),
+        (["--cert", str(good)], "--cert"),
+        (["--cert", str(cert)], "--key"),
+        (["--cert", str(cert), "--key", str(bad)], "not the key of the certificate"),
+        (["--cert", str(cert), "--key", str(locked)], "--key"),
+    ):
+        assert main([*check, *wrong]) == 2
+        assert said in capsys.readouterr().err
+    cert.write_text(cert.read_text() + "\n" + good.read_text())
+    assert main([*check, "--cert", str(cert)]) == 1  # a stranger's: it is refused, and that is told
+    assert "simpleenroll issues a certificate" in capsys.readouterr().out
