@@ -282,6 +282,54 @@ class Der(Style):
         return http("200 OK", self.certs(self.issue(asked.csr)), ("Content-Type", CERTS_ONLY))
 
 
+class XiPki(Style):
+    """XiPKI: nothing of the encoding is told; refusals are empty; attributes hold every key that the profile takes."""
+
+    label = "alias"
+
+    def __call__(self, asked: Asked) -> bytes:
+        if not asked.path.startswith(f"{ROOT}{self.label}/"):
+            return http("404 Not Found")
+        if asked.operation == "cacerts":
+            return http("200 OK", base64.b64encode(self.cacerts), ("Content-Type", CERTS))
+        if asked.operation == "csrattrs":
+            return http("200 OK", base64.b64encode(self.keys()), ("Content-Type", "application/csrattrs"))
+        if asked.fields.get("authorization", BASIC) != BASIC or not (asked.shown or "authorization" in asked.fields):
+            return http("401 Unauthorized")
+        if asked.fields.get("content-type", "").lower() != "application/pkcs10":
+            return http("415 Unsupported Media Type")
+        if asked.operation == "serverkeygen":
+            return self.generated(asked)
+        return http("200 OK", base64.b64encode(self.certs(self.issue(asked.csr))), ("Content-Type", CERTS_ONLY))
+
+    def keys(self) -> bytes:
+        """Of a profile with two extensions, and RSA, P-256 and P-384 for keys."""
+        extensions = bytes.fromhex("06092A864886F70D01090E 310A 0603551D0F 0603551D11")
+        curves = ("06082A8648CE3D030107", "06052B81040022")
+        keys = [bytes.fromhex("06072A8648CE3D0201") + tlv(0x31, bytes.fromhex(curve)) for curve in curves]
+        rsa_key = bytes.fromhex("06092A864886F70D010101")
+        return tlv(0x30, tlv(0x30, extensions) + rsa_key + b"".join(tlv(0x30, key) for key in keys))
+
+    def generated(self, asked: Asked) -> bytes:
+        """A word before the first boundary, a boundary that is no token, parts that tell their type alone."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        made = self.authority.issue(key.public_key(), asked.csr.subject, 7, datetime.now(UTC))
+        encoded = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        edge = b"--estBounary_a/b+cdEFgh12"
+        body = b"XiPKI EST server\r\n"
+        for kind, der in (("application/pkcs8", encoded), (CERTS_ONLY, self.certs(made))):
+            lines = wrapped(der, 76, b"\r\n").removesuffix(b"\r\n")
+            body += edge + f"\r\nContent-Type: {kind}\r\n\r\n".encode() + lines + b"\r\n"
+        return http(
+            "200 OK", body + edge + b"--\r\n", ("Content-Type", f"multipart/mixed; boundary={edge[2:].decode()}")
+        )
+
+
+def tlv(tag: int, content: bytes) -> bytes:
+    assert len(content) < 128
+    return bytes([tag, len(content)]) + content
+
+
 STYLES = {
     "DER": Der,
     "Dogtag": Dogtag,
@@ -295,4 +343,5 @@ STYLES = {
     "libest, Digest": LibestDigest,
     "libest, linking": LibestPop,
     "OpenXPKI": OpenXpki,
+    "XiPKI": XiPki,
 }

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -270,6 +270,34 @@ class Azure(Reader):
         return super().decoded(answer, kind)
 
 
+class Cyclone(Reader):
+    """CycloneEST: a bare type before a semicolon, one certificate, the last challenge, no algorithm in its proof."""
+
+    head = (b"Host: localhost:8443", b"User-Agent: Mozilla/5.0", b"Accept: */*")
+    body = wrapped(64, b"\r\n")
+    digest = True
+
+    def decoded(self, answer: Said, kind: bytes) -> bytes:
+        assert re.split(rb"[; \t]", answer[b"Content-Type"] or b"")[0] == kind.partition(b";")[0]
+        assert sum(len(name) + len(value) + 2 for name, value in answer.fields) < 2048
+        return super().decoded(answer, kind)
+
+    def authorization(self, answer: Said, path: str) -> bytes:
+        last = [value for name, value in answer.fields if name.lower() == b"www-authenticate"][-1]
+        return super().authorization(replace(answer, fields=[(b"WWW-Authenticate", last)]), path)
+
+    def digested(self, challenge: bytes, path: str) -> bytes:
+        found = dict(re.findall(r'(\w+)=(?:")?([^",]*)', challenge.decode()))
+        assert found.get("algorithm", "MD5") == "MD5" and found["qop"] == "auth"
+        assert 0 < len(found["realm"]) <= 32 and 0 < len(found["nonce"]) <= 64 >= len(found.get("opaque", ""))
+        middle = f"{found['nonce']}:00000007:{'0a' * 16}:auth"  # it counts on whatever the nonce
+        response = md5(":".join((md5(f"estuser:{found['realm']}:estpwd"), middle, md5(f"POST:{path}"))))
+        return (
+            f'Authorization: Digest username="estuser", realm="{found["realm"]}", uri="{path}", '
+            f'nonce="{found["nonce"]}", qop=auth, nc=00000007, cnonce="{"0a" * 16}", response="{response}"'
+        ).encode()
+
+
 class DigiCert(Reader):
     """TrustCore: a type that it knows, a boundary as it stands at the end of its header, parts that end with a line."""
 
@@ -311,6 +339,25 @@ class EstClientPython(Reader):
         return super().decoded(answer, kind)
 
 
+class Thales(Reader):
+    """Thales' estclient: one certificate; two roots at most, and each of the others in its place."""
+
+    head = (b"Host: localhost:8443", b"User-Agent: Go-http-client/1.1", b"Accept: application/pkcs7-mime")
+    post = (b"Content-Type: application/pkcs10", b"Accept-Encoding: gzip")
+
+    def certificates(self, answer: Said, kind: bytes) -> list[x509.Certificate]:
+        found = super().certificates(answer, kind)
+        roots = [one for one in found if one.issuer == one.subject and signed(one, one)]
+        if kind == CERTS and len(roots) == 2:
+            new, old = sorted(roots, key=lambda one: one.not_valid_after_utc, reverse=True)
+            for keeps, signs in ((new, old), (old, new)):
+                crossed = [one for one in found if one not in roots and one.public_key() == keeps.public_key()]
+                assert len(crossed) == 1 and issued(crossed[0], signs)
+        else:
+            assert len(roots) == (1 if kind == CERTS else 0)
+        return found
+
+
 class Hotspot(Reader):
     """The OSU client of hostap: curl, which is told never to use HTTP Basic."""
 
@@ -320,6 +367,7 @@ class Hotspot(Reader):
 PEERS: dict[str, Reader] = {
     "Azure IoT Edge": Azure(),
     "Bouncy Castle": BouncyCastle(),
+    "CycloneEST": Cyclone(),
     "DigiCert TrustCore": DigiCert(),
     "est-client-python": EstClientPython(),
     "globalsign/est": GlobalSign(),
@@ -328,6 +376,7 @@ PEERS: dict[str, Reader] = {
     "libest": Libest(),
     "libest 1": OldLibest(),
     "strongSwan 5.9": StrongSwan(),
+    "Thales estclient": Thales(),
 }
 
 
@@ -337,6 +386,10 @@ def verifies(one: x509.Certificate, root: x509.Certificate, pool: list[x509.Cert
         return True
     above = [held for held in pool if held.subject == one.issuer and held != one and signed(one, held)]
     return depth > 0 and any(verifies(held, root, pool, depth - 1) for held in above)
+
+
+def issued(one: x509.Certificate, by: x509.Certificate) -> bool:
+    return one.issuer == by.subject and signed(one, by)
 
 
 def signed(one: x509.Certificate, by: x509.Certificate) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import fortish
-from tests.peer_servers import STYLES, Ejbca, LibestKeygen, OpenXpki
+from tests.peer_servers import STYLES, Ejbca, LibestKeygen, OpenXpki, XiPki
 from tests.served import Style, serving
 
 GENERATE = "execute vpn certificate local generate"
@@ -49,7 +49,7 @@ def test_a_request_that_waits_at_openxpki_is_repeated_as_it_was(tmp_path: Path) 
     assert first == second
 
 
-@pytest.mark.parametrize("kind", [Ejbca, LibestKeygen])
+@pytest.mark.parametrize("kind", [Ejbca, LibestKeygen, XiPki])
 def test_the_key_that_a_server_makes_is_taken(kind: type[Style], tmp_path: Path) -> None:
     with serving(kind, tmp_path) as (style, port):
         with fortish.Appliance(network="real", trust=tmp_path / "ca.pem") as box:
