@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import ssl
 from collections.abc import Iterator
 
 import pytest
-from cryptography.hazmat.primitives.serialization import load_der_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key
 
+from fortish.pki.names import subject_name
+from fortish.pki.requests import new_request
 from fortish.responder.policy import Policy
-from tests.peers import BASIC, CERTS, CERTS_ONLY, KEY, PEERS, ROOT, Libest, Reader, Said, said
+from tests.peers import BASIC, CERTS, CERTS_ONLY, KEY, PEERS, ROOT, Cyclone, Libest, Reader, Said, said
 from tests.unit.test_responder_styles import World
 
 
@@ -34,11 +38,16 @@ def ask(world: World, peer: Reader, method: str, path: str, *more: bytes) -> Sai
     """One exchange: until the answer is whole, or the connection has ended."""
     with world.connected() as tls:
         tls.sendall(peer.request(method, path, *more))
-        come = b""
-        while not whole(come) and (piece := tls.recv(1 << 16)):
-            come += piece
+        answer = received(tls)
         if any(b"close" in line for line in peer.head):
             assert tls.recv(1) == b""  # a TLS goodbye: without it OpenSSL 3 says that the end is an error
+    return answer
+
+
+def received(tls: ssl.SSLSocket) -> Said:
+    come = b""
+    while not whole(come) and (piece := tls.recv(1 << 16)):
+        come += piece
     return said(come)
 
 
@@ -102,3 +111,25 @@ def test_libest_knows_the_status(world: World, name: str, method: str, path: str
     obeys(world, "csrattrs = []")
     answer = ask(world, PEERS[name], method, f"{ROOT}{path}")
     assert answer.code == status and status in Libest.statuses and answer.status.startswith(b"HTTP/1.1 ")
+
+
+@pytest.mark.parametrize("policy", ["", 'pop = "required"', 'http-auth = ["digest"]'])
+def test_cyclone_binds_to_the_connection_on_which_it_is_challenged(world: World, policy: str) -> None:
+    """It asks without a user first, and then once more with the very same request: the connection must live on."""
+    obeys(world, policy)
+    path = f"{ROOT}simpleenroll"
+    with world.connected(version=ssl.TLSVersion.TLSv1_2) as tls:
+        binding = base64.b64encode(tls.get_channel_binding("tls-unique") or b"").decode()
+        request = new_request(KEY, subject_name([("CN", "peer")]), None, challenge=binding)
+        peer = bound(request.public_bytes(Encoding.DER))
+        tls.sendall(peer.request("POST", path))
+        proof = peer.authorization(received(tls), path)
+        tls.sendall(peer.request("POST", path, proof))
+        (issued,) = peer.certificates(received(tls), CERTS_ONLY)
+    assert issued.public_key() == KEY.public_key()
+
+
+def bound(der: bytes) -> Cyclone:
+    peer = Cyclone()
+    peer.body = base64.encodebytes(der).replace(b"\n", b"\r\n")
+    return peer
