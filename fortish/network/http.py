@@ -37,7 +37,7 @@ class Conversation:
     """Requests on one connection, in turn, until either end has had enough.
 
     `begun` says whether anything of the present response has come: then its request must not be sent again. `broken`
-    says whether the peer has closed the connection before its end.
+    says whether the peer has closed the connection before its end, `body` is what has come of its body.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -46,6 +46,7 @@ class Conversation:
         self._over = False
         self._start = b""  # of the present response
         self.begun = self.broken = False
+        self.body = bytearray()
 
     async def ask(self, request: httpx.Request, limit: int) -> httpx.Response:
         """One request and its response, with a body of at most `limit` octets.
@@ -55,6 +56,7 @@ class Conversation:
         if self._over or self._stream.is_over():
             raise LinkLost(CLOSED, closed=True)
         self._over, self.begun, self._start = True, False, b""  # until it has ended well
+        self.body = bytearray()
         await self._send(request)
         response = await self._response(limit)
         both = self._h11.our_state, self._h11.their_state
@@ -79,7 +81,7 @@ class Conversation:
         import httpx
 
         head = await self._head()
-        body = bytearray()
+        body = self.body
         while isinstance(event := await self._event(), h11.Data):
             body += event.data
             if len(body) > limit:
@@ -151,7 +153,8 @@ async def asked(talk: Conversation, request: httpx.Request, limit: int, seconds:
             return await talk.ask(request, limit)
     except TimeoutError:
         spent = round((time.monotonic() - started) * 1000)
-        raise LinkLost(f"Operation timed out after {spent} milliseconds with 0 bytes received") from None
+        come = len(talk.body)
+        raise LinkLost(f"Operation timed out after {spent} milliseconds with {come} bytes received") from None
     except h11.ProtocolError as error:
         raise LinkLost(_words(str(error)), closed=not talk.begun, passing=talk.broken) from error
     except OSError as error:

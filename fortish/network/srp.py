@@ -250,7 +250,8 @@ def _credentials(user: str, password: str) -> tuple[bytearray, bytearray]:
 
 
 async def _handshake(link: SrpStream, peer: Peer, user: bytearray, password: bytearray) -> None:
-    name = peer.host if is_valid_hostname(peer.host.encode()) else None
+    host = peer.host.removesuffix(".")
+    name = host if is_valid_hostname(host.encode()) else None
     try:
         await link.handshake(
             link.tls.handshakeClientSRP(user, password, settings=settings(), serverName=name, async_=True)

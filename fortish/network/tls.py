@@ -89,7 +89,7 @@ def _asked(peer: Peer) -> Asked:
 async def _secured(peer: Peer, opened: Tcp, context: ssl.SSLContext) -> TlsStream:
     """TLS on an open connection, which is closed if that fails. Raises OSError, `LinkLost`."""
     try:
-        stream = TlsStream(opened, context, peer.host)
+        stream = TlsStream(opened, context, peer.host.removesuffix("."))  # RFC 6066 section 3
         await stream.handshake()
     except BaseException as error:
         opened.abort()

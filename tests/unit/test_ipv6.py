@@ -118,6 +118,7 @@ def test_an_address_is_in_the_host_header_and_in_no_sni(tmp_path: Path, address:
     heard = b""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.create_server((address, 0), family=family) as listening:
+        listening.settimeout(10)  # for a box that does not come
         port = listening.getsockname()[1]
 
         def serve() -> None:

@@ -131,7 +131,9 @@ def test_a_server_that_drips_has_so_much_time_in_all(drip: bytes) -> None:
         stream.abort()
         return fault.reason
 
-    assert played(serve, work).startswith(("Operation timed out after", "Invalid HTTP response"))
+    said = played(serve, work)
+    assert said.startswith(("Operation timed out after", "Invalid HTTP response"))
+    assert b"Length" not in drip or "with 0 bytes received" not in said
 
 
 def test_headers_are_shown_as_they_came() -> None:
@@ -421,6 +423,22 @@ def test_records_of_any_size_are_put_together(root: Authority, size: int) -> Non
     assert asyncio.run(whole()) == b"ok"
 
 
+def test_the_dot_of_the_root_is_in_no_sni(root: Authority) -> None:
+    """RFC 6066 section 3."""
+    context, asked = serving(root, "localhost"), []
+    context.sni_callback = lambda connection, name, context: asked.append(name)
+
+    async def whole() -> None:
+        async with await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0, ssl=context) as server:
+            port = server.sockets[0].getsockname()[1]
+            peer = Peer("localhost.", port, Trust((pem.pem(root.certificate),), public=False), timeout=5.0)
+            link = await tls.dial(peer, ("127.0.0.1",), port, time.time())
+            link.handle.abort()
+
+    asyncio.run(whole())
+    assert asked == ["localhost"]
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
 def test_a_server_that_goes_without_a_goodbye_has_gone(
     root: Authority, tmp_path: Path, version: ssl.TLSVersion
@@ -436,6 +454,7 @@ def test_a_server_that_goes_without_a_goodbye_has_gone(
                 inside.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + body)
 
         with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.settimeout(10)  # for a box that does not come
             thread = threading.Thread(target=lambda: serve(listening.accept()[0]))
             thread.start()
             link = await dialled(listening.getsockname()[1], Trust((pem.pem(root.certificate),), public=False))
