@@ -24,6 +24,7 @@ CA = words("vpn certificate ca")
 INTERFACE, SYSTEM_GLOBAL = words("system interface"), words("system global")
 FIRST_YEAR, LAST_YEAR = 2000, 2099  # what the clock can be set to; CA certificates last ten years longer
 DAY = 86400.0  # seconds
+PATIENCE = 7 * DAY  # how long a request waits for a server's decision, and how long a server's word puts anything off
 UNSET_ADDRESS = "0.0.0.0"  # noqa: S104 - an attribute that holds no address, nothing is bound
 
 
@@ -111,8 +112,7 @@ class Watch:
 
     def succeeded(self) -> None:
         """It was renewed."""
-        self.attempts = self.failures = 0
-        self.wait = DAY
+        self.attempts, self.failures, self.wait = 0, 0, DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,7 @@ class Pending:
     """A request that a server has not decided (EST's 202, SCEP's PENDING): all that asks again. Times are box time.
 
     `renew`: it is for the entry's own renewal. `key` is an encrypted PEM under `password`, '' while none was made.
-    `options` are the enrollment's, as plain values; `protocol` is est or scep. `failures` are the requests in a row that
-    failed for what may pass by itself.
+    `options` are the enrollment's, as plain values; `protocol` is est or scep; `failures` is as in `Watch`.
     """
 
     due: float

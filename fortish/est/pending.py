@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fortish.box import Box, Kept, Pending
+from fortish.box import PATIENCE, Box, Kept, Pending
 from fortish.cmdb.secrets import random_password
 from fortish.est.authorities import EnrollFault
 from fortish.est.context import EstContext
@@ -21,7 +21,6 @@ from fortish.pki.faults import PkiFault
 from fortish.steps import Flow
 
 SHORTEST = 1.0  # seconds of one wait, if the server says less; never less than it says (RFC 7030 section 4.2.3)
-PATIENCE = 7 * 86400.0  # seconds after which a request that is still undecided is given up
 MOST = 1000  # attempts
 
 # What of a context makes the request anew. Sorted.

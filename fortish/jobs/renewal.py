@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fortish.box import LOCAL, Box, Kept, Pending, Watch
+from fortish.box import LOCAL, PATIENCE, Box, Kept, Pending, Watch
 from fortish.cmdb.entries import GLOBAL
 from fortish.jobs import watching
 from fortish.jobs.watching import Job, Watched
@@ -20,13 +20,20 @@ KINDS = ("renew", "auto-regenerate-days"), ("warn", "auto-regenerate-days-warnin
 
 def jobs(box: Box) -> Iterator[Job]:
     """What will fall due."""
+    now = box.clock.now()
     for (scope, name), pending in box.pending.items():
         if (scope, name) not in box.enrolling:
-            yield Job("poll", name, pending.due, scope)
-    now = box.clock.now()
+            yield Job("poll", name, _due(pending, now), scope)
     for one in watched(box):
         if (one.scope, one.name) not in box.enrolling and (one.scope, one.name) not in box.pending:
             yield from watching.falling_due(one, now)
+
+
+def _due(pending: Pending, now: float) -> float:
+    """When a request is asked for again, or given up. Where the clock was set back, it has waited for nothing yet."""
+    if pending.since > now:
+        pending.due, pending.since = pending.due - (pending.since - now), now
+    return min(pending.due, pending.since + PATIENCE)
 
 
 def watched(box: Box) -> Iterator[Watched]:
@@ -123,7 +130,10 @@ def _renewed(box: Box, protocol: str, kept: Kept) -> Flow:
 
 
 def poll(box: Box, name: str, scope: str = GLOBAL) -> Flow:
-    """Ask a server again that had not decided. What may pass by itself ends no request."""
+    """Ask a server again that had not decided. What may pass by itself ends no request.
+
+    One that the server puts off for longer than anybody waits is given up, and nobody is asked.
+    """
     from fortish.est import pending as waits
     from fortish.est.authorities import EnrollFault
     from fortish.est.enroll import Waiting
@@ -133,6 +143,11 @@ def poll(box: Box, name: str, scope: str = GLOBAL) -> Flow:
     if kept not in box.pending:
         return
     pending = box.pending[kept]
+    if (early := pending.due - box.clock.now()) > 0:
+        del box.pending[kept]
+        reason = f"given up after {pending.attempts} requests: the server is not to be asked for {round(early)} seconds"
+        _refused(box, kept, pending, EnrollFault(reason))
+        return
     resume = undecided.resume if pending.protocol == "scep" else waits.resume
     box.enrolling.add(kept)
     try:
@@ -159,7 +174,9 @@ def _asked_again(box: Box, kept: Kept, pending: Pending, fault: EnrollFault) -> 
         return False
     pending.failures += 1
     pending.attempts += 1
-    pending.due = box.clock.now() + max(watching.pause(pending.failures, _seed(box, kept)), fault.seconds)
+    pending.due = box.clock.now() + max(
+        watching.pause(pending.failures, _seed(box, kept)), min(fault.seconds, PATIENCE)
+    )
     watching.log_failure(box, _fields(kept, pending.protocol), fault.reason, pending.due)
     return True
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from fortish.box import DAY, Box, Kept, Watch
+from fortish.box import DAY, PATIENCE, Box, Kept, Watch
 from fortish.cmdb.entries import GLOBAL
 from fortish.messages import Text
 
@@ -120,9 +120,9 @@ def begin(watch: Watch, now: float) -> None:
 
 
 def failed(watch: Watch, fault: EnrollFault, seed: str) -> None:
-    """The try has failed. A server that says when it may be asked again is not asked before."""
+    """The try has failed. A server that says when it may be asked again is not asked before; after a week it is."""
     watch.failures = watch.failures + 1 if fault.passing else 0
-    watch.wait = max(pause(watch.failures, seed), fault.seconds)
+    watch.wait = max(pause(watch.failures, seed), min(fault.seconds, PATIENCE))
 
 
 def log_failure(box: Box, fields: Mapping[str, str], reason: str, again: float | None) -> None:

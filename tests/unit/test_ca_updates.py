@@ -203,6 +203,15 @@ def test_a_server_that_says_when_it_may_be_asked_is_not_asked_before(box: fortis
     assert len(events(box, 41990)) == 2 and not box.runtime.box.pending
 
 
+def test_a_server_that_asks_for_ages_is_asked_again_after_a_week(box: fortish.Appliance) -> None:
+    behave(box, cacerts=Fault(status=503, headers=(("Retry-After", "999999999999"),)))
+    edit(box, "set auto-update-days 5000")
+    box.advance(days=6.9)
+    assert len(events(box, 41990)) == 1
+    box.advance(days=0.2)
+    assert len(events(box, 41990)) == 2
+
+
 @pytest.mark.parametrize("edits", [("set est-url https://testrfc7030.com/x",), ("set ca-identifier nosuch",)])
 def test_what_will_not_pass_waits_a_day(box: fortish.Appliance, edits: tuple[str, ...]) -> None:
     edit(box, "set auto-update-days 5000", *edits)

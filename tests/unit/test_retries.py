@@ -336,6 +336,49 @@ def test_a_request_is_asked_for_no_longer_than_a_week_while_the_server_is_down(b
     assert len(failures(box)) == 9 + 7
 
 
+def test_a_server_that_asks_for_ages_is_waited_for_a_week(box: fortish.Appliance) -> None:
+    """A renewal is not put off until the certificate has expired; the server is not asked before that week is over."""
+    session = box.session()
+    session.run(ENROLL)
+    before = box.certificate("n").pem
+    behave(box, simplereenroll=Fault(status=503, headers=(("Retry-After", "999999999999"),)))
+    session.run(RENEW.format(364))
+    box.advance(days=6.9)
+    said = session.run("diagnose test application forticron 2")
+    assert "next=2024-01-0" in said and not failures(box)
+    asked = len(box.runtime.network.responder.history)  # type: ignore[attr-defined]
+    box.advance(days=0.2)
+    assert N not in box.runtime.box.pending and len(failures(box)) == 1
+    assert (
+        failures(box)[0].fields["reason"].startswith("given up after 1 requests: the server is not to be asked for 99")
+    )
+    assert len(box.runtime.network.responder.history) == asked  # type: ignore[attr-defined]
+    behave(box)
+    box.advance(days=1)
+    assert box.certificate("n").pem != before
+
+
+def test_a_first_enrollment_that_a_server_puts_off_for_ages_is_given_up(box: fortish.Appliance) -> None:
+    behave(box, simpleenroll=Fault(status=202, headers=(("Retry-After", "999999999999"),)))
+    box.session().run(ENROLL)
+    box.advance(days=8)
+    assert N not in box.runtime.box.pending and "msg" not in failures(box)[0].fields
+    assert "No request waits" in box.session().run("diagnose test application est 1")
+
+
+def test_the_clock_set_back_holds_no_request_up(box: fortish.Appliance) -> None:
+    start = box.runtime.box.clock.now()
+    box.runtime.clock.set(start + 300 * DAY)
+    behave(box, simpleenroll=Fault(status=202, headers=(("Retry-After", "600"),)))
+    box.session().run(ENROLL)
+    behave(box)
+    box.runtime.clock.set(start)
+    box.advance(seconds=500)
+    assert N in box.runtime.box.pending
+    box.advance(seconds=200)
+    assert N not in box.runtime.box.pending and box.certificate("n")
+
+
 def test_a_renewal_that_is_refused_after_it_has_waited_is_tried_a_day_later(box: fortish.Appliance) -> None:
     session = box.session()
     session.run(ENROLL)
