@@ -9,7 +9,6 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
-from fortish import completion
 from fortish.history import as_text
 from fortish.quoting import open_quote
 from fortish.session import Session
@@ -72,6 +71,8 @@ class LineKeys:
 
     def _turn(self, event: KeyPressEvent, by: int) -> None:
         """Put the next match in place of the unfinished word; no list."""
+        from fortish import completion
+
         buffer = event.current_buffer
         typed = buffer.document.text_before_cursor
         stem, words, at, shown = self._cycle

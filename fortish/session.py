@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fortish import commands as c
-from fortish import diagnose, execute, get, grep, hooks, messages
+from fortish import grep, hooks, messages
 from fortish.access import FACTORY, Access, access, confined_to
 from fortish.box import Box
 from fortish.cmdb import paths, vdoms
@@ -22,7 +22,6 @@ from fortish.cmdb.unknown import words as as_text
 from fortish.cmdb.vdoms import PLACES
 from fortish.cmdb.workspace import Guard, Transaction
 from fortish.debug import CLI, ConsoleDebug
-from fortish.diagnose import commits
 from fortish.errors import CliError
 from fortish.messages import Text
 from fortish.parse import BLANK, LineJoiner, parse
@@ -197,6 +196,8 @@ class Session:
             if command is None:
                 return True
             if isinstance(command, c.Execute):
+                from fortish import execute
+
                 hook = hooks.find(execute.HOOKS, command.words, self.editor.place_kind)[0]
                 if hook is not None and hook.path[0] == "batch":
                     return False
@@ -228,8 +229,12 @@ class Session:
             case c.Exit():
                 self.leave("exit")
             case c.Execute(words, piped):
+                from fortish import execute
+
                 yield from grep.piped(self._run("execute", execute.HOOKS, words), piped)
             case c.Diagnose(words, piped):
+                from fortish import diagnose
+
                 yield from grep.piped(self._run("diagnose", diagnose.HOOKS, words), piped)
             case c.Get(words, piped):
                 yield from grep.piped(self._get(words), piped)
@@ -261,6 +266,8 @@ class Session:
             if outcome.lines:
                 yield Say("\n".join(outcome.lines))
         if CLI in self.box.debug.levels and self.cmdb.generation != generation:
+            from fortish.diagnose import commits
+
             yield from commits.trace(self.box, frame, command)
         if outcome.logout:
             self.box.logouts += 1
@@ -302,6 +309,8 @@ class Session:
         if self.editor.frames:
             yield from self.reader.get(words)
             return
+        from fortish import get
+
         hook, rest, begun = hooks.find(get.HOOKS, words, self.editor.place_kind)
         if hook is not None and not self.shadowed(hook, words):
             self.access.check_command("get", begun)

@@ -20,7 +20,6 @@ from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.output import Output
 from prompt_toolkit.utils import get_cwidth
 
-from fortish import completion
 from fortish.box import SYSTEM_GLOBAL
 from fortish.cmdb.entries import GLOBAL
 from fortish.drive import Runtime
@@ -240,6 +239,8 @@ class _Shell:
 
     async def _help(self, buffer: Buffer) -> None:
         """The list for the text before the cursor, then the prompt with the line; a word that is clear is completed."""
+        from fortish import completion  # not before somebody asks
+
         line, typed = buffer.text, buffer.document.text_before_cursor
         help_ = completion.candidates(self._session, self._before(typed), pipes=self._assist)
         lines = completion.layout(help_)

@@ -15,7 +15,6 @@ from fortish import httpauth
 from fortish.errors import LinkLost, PeerFault
 from fortish.est import wire
 from fortish.est.context import EstContext
-from fortish.est.digest import Digest, challenge, offers_basic, texts
 from fortish.est.trace import EstLine, late, trace
 from fortish.est.trust import is_unknown
 from fortish.messages import Text
@@ -23,6 +22,8 @@ from fortish.steps import Ask, Http, Link, Peer, Step, dial, exchange
 
 if TYPE_CHECKING:
     import httpx
+
+    from fortish.est.digest import Digest
 
 Body = Callable[[Link], str]
 Asked = Generator[Step, object, "httpx.Response"]
@@ -164,6 +165,8 @@ class Connection:
 
     def _answers(self, response: httpx.Response, *, basic: bool) -> Generator[Step, object, bool]:
         """Whether a challenge can be answered: by HTTP Digest, or by Basic where that is yet to be tried."""
+        from fortish.est.digest import challenge, offers_basic, texts
+
         headers = texts(response, b"www-authenticate")
         asked, unknown = challenge(headers)
         if asked is not None and (self._digest is None or asked.stale):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fortish.cmdb.entries import GLOBAL
 from fortish.errors import Deferred, PeerFault, may_pass
-from fortish.est import multipart, wire
+from fortish.est import wire
 from fortish.est.asked import linking_of
 from fortish.est.connection import Body, Connection
 from fortish.est.context import EstContext
@@ -92,6 +92,8 @@ def serverkeygen(
     connection: Connection, body: Body
 ) -> Generator[Step, Any, tuple[keys.PrivateKey, list[x509.Certificate]]]:
     """A key that the server makes, and the certificates with it (RFC 7030 section 4.4). Raises as `simpleenroll`."""
+    from fortish.est import multipart
+
     response = yield from _posted(connection, "serverkeygen", body)
     try:
         made = multipart.generated(wire.first(response, "content-type"), response.content)

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 
-from fortish import httpauth
 from fortish.errors import LinkLost, may_pass
 from fortish.messages import Text
 from fortish.network.chain import verified_chain
@@ -159,6 +158,8 @@ async def _tunnelled(peer: Peer, opened: Tcp) -> None:
     where = f"[{peer.host}]:{peer.port}" if ":" in peer.host else f"{peer.host}:{peer.port}"
     lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}", "User-Agent: fortish"]
     if user:
+        from fortish import httpauth
+
         lines.append(f"Proxy-Authorization: {httpauth.basic(user, password)}")
     await opened.write("\r\n".join([*lines, "", ""]).encode())
     head = await _proxy_answer(opened)

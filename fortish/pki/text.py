@@ -10,7 +10,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from fortish.pki.certificates import extension, serial_number
-from fortish.pki.crl import issuer
 from fortish.pki.extensions import printed_extensions, upper_hex
 from fortish.pki.faults import CertificateUnreadable
 from fortish.pki.names import spaced, tight
@@ -84,6 +83,8 @@ def detail_rows(certificate: x509.Certificate) -> list[tuple[str, str]]:
 
 def crl_rows(crl: x509.CertificateRevocationList) -> list[tuple[str, str]]:
     """The same of a revocation list."""
+    from fortish.pki.crl import issuer
+
     until = crl.next_update_utc
     return [
         ("Issuer:", spaced(issuer(crl))),
