@@ -1,4 +1,7 @@
-"""`python -m bench [--runs N] [--only NAME]`: medians and ratios; contenders take turns, after a warm-up of each."""
+"""`python -m bench [--runs N] [--only NAME]`: medians and ratios; contenders take turns, after a warm-up of each.
+
+Wall-clock time, and that of the processor without servers in processes of their own: it says more on a busy machine.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ import argparse
 import asyncio
 import os
 import re
+import resource
 import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -187,18 +191,34 @@ def measure(name: str, runs: int) -> None:
     with BENCHMARKS[name]() as contenders:
         for once in contenders.values():
             once()
-        took: dict[str, list[float]] = {title: [] for title in contenders}
+        took: dict[str, list[tuple[float, float]]] = {title: [] for title in contenders}
         for _ in range(runs):
             for title, once in contenders.items():
-                took[title].append(once())
-    first = statistics.median(next(iter(took.values())))
+                took[title].append(run(once))
+    first, first_used = map(statistics.median, zip(*next(iter(took.values())), strict=True))
     print(f"{name}: {(BENCHMARKS[name].__doc__ or '').strip()}")
-    for title, seconds in took.items():
-        median = statistics.median(seconds)
+    for title, pairs in took.items():
+        seconds, used = zip(*pairs, strict=True)
+        median, processor = statistics.median(seconds), statistics.median(used)
         rate = f"{LINES / median:>10,.0f} lines/s" if name == "replay" else ""
         if name.startswith("est-"):
             rate = f"{1 / median:>10,.0f}/s"
-        print(f"  {title:<32} {shown(median)}  {median / first:>6.2f}x  ({spread(seconds)}){rate}")
+        ratios = f"{median / first:>6.2f}x  cpu {shown(processor)} {processor / first_used:>6.2f}x"
+        print(f"  {title:<32} {shown(median)}  {ratios}  ({spread(seconds)}){rate}")
+
+
+def run(once: Contender) -> tuple[float, float]:
+    """A contender's seconds, and those of the processor in this process and in those that have ended meanwhile."""
+    started, before = time.perf_counter(), processor_time()
+    seconds = once()
+    share = seconds / (time.perf_counter() - started)  # a contender may give the seconds of one of many
+    return seconds, (processor_time() - before) * share
+
+
+def processor_time() -> float:
+    """Seconds of the processor, of this process and of the ended ones that it has started."""
+    spent = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in spent)
 
 
 def shown(seconds: float) -> str:
@@ -206,7 +226,7 @@ def shown(seconds: float) -> str:
     return f"{seconds:>7.3f} s " if seconds >= 0.2 else f"{seconds * 1000:>7.2f} ms"
 
 
-def spread(seconds: list[float]) -> str:
+def spread(seconds: Sequence[float]) -> str:
     """The shortest and the longest time."""
     return f"{shown(min(seconds)).strip()} to {shown(max(seconds)).strip()}"
 
