@@ -106,7 +106,7 @@ def front(server: Server) -> Iterator[Start]:
     yield start
     for one in running:
         one.terminate()
-        one.communicate(timeout=10)
+        one.communicate(timeout=120)
     shutil.rmtree(folder)
 
 
