@@ -103,6 +103,16 @@ def test_digest_enrolls(server: Server, tool: Tool, version: str) -> None:
     assert server.statuses == [("simpleenroll", 401), ("simpleenroll", 200)]
 
 
+@pytest.mark.parametrize("hidden", ["true", "false"])
+def test_digest_users_of_any_script_enroll(server: Server, tool: Tool, hidden: str) -> None:
+    """Hidden (`userhash`), and as curl names one who is not: in UTF-8, between quotes."""
+    server.obeys(f'http-auth = ["digest"]\naccounts = {{ "m\u00fcller" = "stra\u00dfe" }}\nuserhash = {hidden}')
+    request(tool)
+    issued = certificate_in(posted(tool, server, "--digest", "--user", "m\u00fcller:stra\u00dfe"))
+    assert is_ours(issued, server, tool)
+    assert server.state.history[-1].account == "m\u00fcller"
+
+
 def test_digest_takes_no_wrong_password(server: Server, tool: Tool) -> None:
     server.obeys('http-auth = ["digest"]')
     request(tool)
