@@ -36,7 +36,7 @@ class Libest(Style):
                 if self.attributes
                 else http("204 No Content", b"", status)
             )
-        if not asked.fields["content-type"].startswith("application/pkcs10"):
+        if not asked.fields.get("content-type", "").startswith("application/pkcs10"):
             return self.error("400 Bad Request", "Invalid content type used.")
         given = asked.fields.get("authorization")
         if given is None:

@@ -84,7 +84,8 @@ class Style:
         raise NotImplementedError
 
     def issue(self, csr: x509.CertificateSigningRequest) -> x509.Certificate:
-        assert csr.is_signature_valid
+        if not csr.is_signature_valid:
+            raise ValueError
         self.serial += 1
         return self.authority.issue(csr.public_key(), csr.subject, self.serial, datetime.now(UTC))
 
@@ -171,7 +172,10 @@ def _talk(style: Style, context: ssl.SSLContext, plain: socket.socket) -> None:
             asked = Asked(method, path, fields, come[:length], chain, unique or b"")
             come = come[length:]
             style.seen.append(asked)
-            answer = style(asked)
+            try:
+                answer = style(asked)
+            except ValueError:  # what is no request, whoever reads it
+                answer = http("400 Bad Request")
             head, end, body = answer.partition(b"\r\n\r\n")
             for record in (head + end, body) if style.apart else (answer,):
                 if record:

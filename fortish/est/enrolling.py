@@ -11,6 +11,7 @@ from fortish.est import form, multipart, wire
 from fortish.est.answers import ANSWERS, RENEWED
 from fortish.est.connection import Connection
 from fortish.est.enroll import bodies
+from fortish.est.operations import MADE
 from fortish.est.verdicts import Answered, Check, Failed, Said, Skipped, Walk
 from fortish.pki import chains, keys, names, pem, pkcs7, requests
 from fortish.steps import Credential, Step
@@ -48,7 +49,7 @@ def _posted(
 def _anonymous(going: Walk) -> Said:
     _as_nobody(going)
     response = yield from _posted(going, "simpleenroll", _request(going), credentials=None)
-    if response.status_code == 200:
+    if response.status_code in MADE:
         raise Failed("a certificate was issued to nobody in particular")
     if response.status_code < 400:
         raise Failed(f"answered {response.status_code}")
@@ -68,7 +69,7 @@ def _challenged(going: Walk) -> Said:
 
 def _anonymous_renewal(going: Walk) -> Said:
     response, ends = yield from _unproved(going, "simplereenroll")
-    if response.status_code == 200:
+    if response.status_code in MADE:
         raise Failed("a certificate was issued to nobody in particular")
     if response.status_code < 400:
         raise Failed(f"answered {response.status_code}")
@@ -159,16 +160,22 @@ def _brings(
     body: Callable[[Any], str],
     credentials: tuple[str, str] | None,
 ) -> Said:
-    """An enrollment; its answer is kept for whoever looks at its form."""
+    """An enrollment; its answer is kept for whoever looks at its form.
+
+    Without `credentials` a 401 is answered with those of the walk, as the box does.
+    """
     started = going.box.clock.now()
     response = yield from _posted(going, operation, body, credentials=credentials)
+    if response.status_code == 401 and credentials is None and going.credentials is not None:
+        going.together, started = True, going.box.clock.now()
+        response = yield from _posted(going, operation, body, credentials=going.credentials)
     took = going.box.clock.now() - started
     wait = wire.retry_after(response, going.box.clock.now())
     if response.status_code == 202:
         if wait is None:
             raise Failed("answered 202 without a Retry-After that can be read")
         return f"note: answered 202, to be asked again in {round(wait)} seconds: a person decides"
-    if response.status_code != 200:
+    if response.status_code not in MADE:
         later = "" if wait is None else f", to be asked again in {round(wait)} seconds"
         raise Failed(f"answered {response.status_code}{later}: {wire.error_text(response.content)}")
     certificates = pkcs7.read_certs(_decoded(response))
@@ -218,12 +225,15 @@ def _renewed(going: Walk) -> Said:
     renewed = going.answers.get("simplereenroll")
     if renewed is not None and renewed.certificate.subject != issued.subject:
         raise Failed(f"the subject has become {names.tight(renewed.certificate.subject)}")
-    return said if renewed is None else None
+    if renewed is None:
+        return said
+    return "note: it wants user and password, too" if going.together else None
 
 
 def _other_subject(going: Walk) -> Said:
     _as_client(going)
-    response = yield from _posted(going, "simplereenroll", _request(going, f"{NAME}-other"), credentials=None)
+    shown = going.credentials if going.together else None
+    response = yield from _posted(going, "simplereenroll", _request(going, f"{NAME}-other"), credentials=shown)
     if response.status_code < 400:
         raise Failed(f"a renewal for another subject is answered {response.status_code}")
     return f"{response.status_code}"
@@ -245,7 +255,7 @@ def _fullcmc(going: Walk) -> Said:
 def _keygen(going: Walk) -> Said:
     _as_best(going)
     response = yield from _posted(going, "serverkeygen", _request(going), credentials=going.credentials)
-    if response.status_code != 200:
+    if response.status_code not in MADE:
         offered = "answered" if response.status_code not in NOT_OFFERED else "not offered:"
         return f"note: {offered} {response.status_code}"
     given = response.headers.get("content-type", "")

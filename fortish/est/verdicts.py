@@ -58,6 +58,7 @@ class Walk:
     credentials: tuple[str, str] | None
     own: Credential | None = None  # a client certificate that was given
     closed: bool = False  # whether the server lets nobody in without one
+    together: bool = False  # whether it wants user and password beside the certificate of a renewal
     verdicts: list[Verdict] = field(default_factory=list)
     published: list[x509.Certificate] = field(default_factory=list)  # what cacerts has, roots among them
     roots: list[x509.Certificate] = field(default_factory=list)

@@ -92,6 +92,14 @@ def test_a_server_that_demands_linking_passes_and_is_said_to() -> None:
     assert any("challengePassword" in verdict.cause for verdict in found if verdict.section == "RFC 7030 3.5")
 
 
+def test_a_server_that_wants_a_user_beside_a_certificate_passes_and_is_said_to() -> None:
+    found = {verdict.title: verdict for verdict in verdicts("http-too = true")}
+    assert not failed(list(found.values()))
+    renewal = found["simplereenroll renews with the certificate itself"]
+    assert (renewal.result, renewal.cause) == (Result.NOTE, "it wants user and password, too")
+    assert found["simplereenroll refuses another subject"].cause == "403"
+
+
 def test_without_a_user_what_needs_one_is_skipped() -> None:
     found = verdicts(credentials=None)
     assert not failed(found)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import fortish
+from fortish.main import main
 from tests.peer_servers import STYLES, Ejbca, LibestKeygen, OpenXpki, XiPki
 from tests.served import Style, serving
 
@@ -66,3 +67,14 @@ def test_the_http_user_is_sent_to_a_renewal_only_when_it_is_asked_for(tmp_path: 
         renewals = [one for one in style.seen if one.operation == "simplereenroll"]
         assert ["authorization" in one.fields for one in renewals] == wanted
         assert all(one.shown for one in renewals)
+
+
+def test_est_check_looks_at_a_certificate_that_comes_with_201(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORTISH_PASSWORD", "estpwd")
+    with serving(STYLES["foundries.io"], tmp_path) as (_, port):
+        main(["est-check", f"https://localhost:{port}", "--trust", f"{tmp_path / 'ca.pem'}", "--user", "estuser"])
+    printed = capsys.readouterr().out
+    assert "pass  RFC 7030 4.2.3  simpleenroll issues a certificate for the key of the request" in printed
+    assert "simpleenroll's answer comes at once, over HTTP/1.1: answered with 201" in printed
