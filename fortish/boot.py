@@ -7,18 +7,20 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from fortish import factory
-from fortish.box import CA, DEFAULT_FIRMWARE, FIRMWARES, FIRST_YEAR, LAST_YEAR, SYSTEM_GLOBAL, Box
+from fortish.box import CA, FIRST_YEAR, LAST_YEAR, Box
 from fortish.clock import Clock, HostClock, VirtualClock
 from fortish.cmdb import restore
 from fortish.cmdb.editor import Editor
-from fortish.cmdb.entries import GLOBAL, SINGLE, Entry, Put
+from fortish.cmdb.entries import GLOBAL, SINGLE, SYSTEM_GLOBAL, Entry, Put
+from fortish.cmdb.journal import Journal
 from fortish.cmdb.restore import is_backup
 from fortish.drive import Runtime, Store
 from fortish.errors import StorageFault, UsageError
+from fortish.firmware import DEFAULT_FIRMWARE, FIRMWARES
 from fortish.network.world import NETWORKS, LabNetwork
+from fortish.textfile import read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def parse_time(text: str) -> float:
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
-def boot(options: Options, journal: Any = None) -> Runtime:
+def boot(options: Options, journal: Journal | None = None) -> Runtime:
     """A box in its world. Raises `UsageError`."""
     if options.firmware not in FIRMWARES:
         raise UsageError(f"--firmware {options.firmware}: not known; there are {', '.join(FIRMWARES)}")
@@ -107,23 +109,6 @@ def _prepare(box: Box, options: Options) -> None:
         box.cmdb.save()
 
 
-def read_text(path: Path) -> str:
-    """A file's text: UTF-8, or Latin-1 where it is not. Raises `UsageError`."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    return decoded(raw)
-
-
-def decoded(raw: bytes) -> str:
-    """A text's bytes: UTF-8 with or without a byte order mark, or Latin-1 where it is not."""
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
 def load(box: Box, path: Path) -> None:
     """Start from a configuration. Raises `UsageError` with the first line that is refused.
 
@@ -167,7 +152,7 @@ def _apply(box: Box, editor: Editor, path: Path, text: str) -> None:
             raise UsageError(f"{path}:{number}: {said}") from None
 
 
-def _verb(command: Any) -> str:
+def _verb(command: object) -> str:
     return type(command).__name__.lower()
 
 

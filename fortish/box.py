@@ -8,20 +8,20 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from fortish import factory, messages, zones
-from fortish.cmdb.entries import GLOBAL, SINGLE, VDOM, Change, Drop, Order, Put
+from fortish.cmdb.entries import GLOBAL, INTERFACE, SINGLE, SYSTEM_GLOBAL, VDOM, Change, Drop, Order, Put
 from fortish.cmdb.journal import Journal
-from fortish.cmdb.schema import Level, Schema
+from fortish.cmdb.schema import Schema
 from fortish.cmdb.store import Cmdb
 from fortish.cmdb.table import PathWords, words
 from fortish.cmdb.workspace import Transaction
 from fortish.debug import Debug
 from fortish.errors import StorageFault
 from fortish.factory import LOCAL as LOCAL
+from fortish.firmware import DEFAULT_FIRMWARE, FIRMWARES, Firmware
 from fortish.messages import Text
 from fortish.steps import Flow, compute
 
 CA = words("vpn certificate ca")
-INTERFACE, SYSTEM_GLOBAL = words("system interface"), words("system global")
 FIRST_YEAR, LAST_YEAR = 2000, 2099  # what the clock can be set to; CA certificates last ten years longer
 DAY = 86400.0  # seconds
 PATIENCE = 7 * DAY  # how long a request waits for a server's decision, and how long a server's word puts anything off
@@ -36,35 +36,6 @@ class Clock(Protocol):
 
     def set(self, now: float) -> None:
         """Move the clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class Firmware:
-    """What is emulated. `level` is the FortiOS level of its command line: what came later is not there."""
-
-    name: str
-    product: str
-    model: str
-    version: str
-    build: int
-    date: str
-    level: Level
-    serial: str
-    hostname: str
-
-
-# fmt: off
-# ruff: noqa: E501
-FIRMWARES: dict[str, Firmware] = {
-    firmware.name: firmware
-    for firmware in (
-        Firmware("fortiproxy-guide", "FortiProxy", "FortiProxy-VM64",     "v7.6.0",  1172, "240926", (7, 4, 1), "FPXVM00000000001", "FortiProxy-VM64"),
-        Firmware("fortigate-7.4",    "FortiGate",  "FortiGate-VM64-KVM",  "v7.4.8",  2795, "250523", (7, 4, 8), "FGVM000000000001", "FortiGate-VM64-KVM"),
-        Firmware("fortigate-7.6",    "FortiGate",  "FortiGate-VM64-KVM",  "v7.6.4",  3596, "250820", (7, 6, 4), "FGVM000000000002", "FortiGate-VM64-KVM"),
-    )
-}
-# fmt: on
-DEFAULT_FIRMWARE = "fortiproxy-guide"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +122,20 @@ class Pending:
 
 @dataclass(slots=True)
 class Box:
-    """One box. `enrolling` are the certificates with an enrollment under way, `updating` the CA certificates whose server
-    is being asked for newer ones: one at a time each. `watches` and `authority_watches` are what is remembered of both.
+    """One box.
 
+    `enrolling` are the certificates with an enrollment under way, `updating` the CA certificates whose server is being
+    asked for newer ones: one at a time each. `watches` and `authority_watches` are what is remembered of both.
     `anchored` are the EST servers (scope, URL) that the box's own CA certificates have verified, which no public CA may
-    verify any more (RFC 7030 section 4.1.3). `failed_logins` are the names that failed to log in: how often in a row, and when last (box time). `keep` stores what
-    the box remembers beside its configuration, where it has a place for it. It raises `StorageFault`.
-    `booted` is box time; `logouts` counts how often everybody was logged out; `config_errors` are the lines of a backup that were not understood; `unsaved_since` is when the
-    first change was made that is not saved (`cfg-save`), `warned` whether everybody knows that it is about to be undone.
-    `transactions` are those of workspace mode, by their number; they do not outlive a boot. `reboot_reason` is why it was
-    booted last. `maker` makes the keys of factory certificates.
+    verify any more (RFC 7030 section 4.1.3). `failed_logins` are the names that failed to log in: how often in a row,
+    and when last (box time). `keep` stores what the box remembers beside its configuration, where it has a place for
+    it; it raises `StorageFault`.
+
+    `booted` is box time; `logouts` counts how often everybody was logged out; `config_errors` are the lines of a backup
+    that were not understood; `unsaved_since` is when the first change was made that is not saved (`cfg-save`), `warned`
+    whether everybody knows that it is about to be undone. `transactions` are those of workspace mode, by their number;
+    they do not outlive a boot. `reboot_reason` is why it was booted last. `maker` makes the keys of factory
+    certificates.
     """
 
     firmware: Firmware

@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from fortish.boot import Options, boot, restoring
-from fortish.box import DEFAULT_FIRMWARE, Event
+from fortish.box import Event
 from fortish.cmdb.store import Cmdb
 from fortish.errors import UsageError
+from fortish.firmware import DEFAULT_FIRMWARE
 from fortish.replay import Failure, Player, Typed, typed_lines
 from fortish.session import Session
 

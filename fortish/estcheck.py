@@ -14,9 +14,8 @@ from fortish.est.auth import http_fault
 from fortish.est.conformance import walk
 from fortish.est.context import TIMEOUT, EstContext, split_url
 from fortish.est.verdicts import Result, Verdict
+from fortish.network.world import LabNetwork
 from fortish.steps import Credential
-
-FORMATS = ("text", "json", "junit")
 
 
 async def check(
@@ -45,9 +44,8 @@ async def check(
     anchors, own = _anchors(trust), None if cert is None else _credential(cert, key or cert)
     runtime = boot(Options(network=network))
     context = EstContext("est-check", url.rstrip("/"), host, port, ca_identifier=label or None, timeout=timeout)
-    if network == "lab" and not anchors:
-        responder = runtime.network.responder  # type: ignore[attr-defined]
-        anchors = (pem.pem(responder.authority.certificate),)
+    if isinstance(runtime.network, LabNetwork) and not anchors:
+        anchors = (pem.pem(runtime.network.responder.authority.certificate),)
     try:
         verdicts: list[Verdict] = await drive(walk(runtime.box, context, anchors, credentials, own), runtime)
         return verdicts
@@ -91,7 +89,7 @@ def _credential(cert: Path, key: Path) -> Credential:
 
 
 def report(url: str, verdicts: list[Verdict], form: str) -> str:
-    """The verdicts in one of `FORMATS`."""
+    """The verdicts as text, json or junit."""
     if form == "json":
         rows = [{"section": v.section, "check": v.title, "result": v.result.value, "cause": v.cause} for v in verdicts]
         return json.dumps({"server": url, "failed": failures(verdicts), "checks": rows}, indent=2)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from fortish.boot import decoded, read_text
+from fortish import textfile
 from fortish.box import Box
 from fortish.errors import CliError, UsageError
 from fortish.session import Session
+from fortish.textfile import decoded, read_text
 
 
 def texts(names: Sequence[str]) -> list[tuple[str, int, str]]:
@@ -61,12 +61,4 @@ def save(box: Box, path: Path) -> None:
         text = "\n".join(Session(box).configuration()) + "\n"
     except CliError as error:  # what is made when it is first read could not be kept
         raise UsageError(f"--save {path}: {error.lines[0]}") from None
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.touch(mode=0o600)
-        part.write_text(text, "utf-8")
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise UsageError(f"--save {path}: {error.strerror}") from None
+    textfile.save(path, "--save", text)

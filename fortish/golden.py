@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 
 from fortish import screen
 from fortish.boot import Options, boot
-from fortish.box import DEFAULT_FIRMWARE
 from fortish.drive import Runtime
 from fortish.errors import UsageError
+from fortish.firmware import DEFAULT_FIRMWARE
 from fortish.network.world import LabNetwork, fresh_responder
 from fortish.replay import Player, Typed, typed_lines
 from fortish.session import Session
@@ -155,15 +155,16 @@ def _runtime(scenario: Scenario, folder: Path) -> Runtime:
     )
     if "responder.toml" in scenario.sections and isinstance(runtime.network, LabNetwork):
         from fortish.responder.policy import Policy
+        from fortish.responder.state import Responder
 
         policy = Policy.from_toml(scenario.sections["responder.toml"])
 
-        def make(now: float) -> object:
+        def make(now: float) -> Responder:
             responder = fresh_responder(now)
             responder.policy = policy
             return responder
 
-        runtime.network = LabNetwork(runtime.box, make, folder)  # type: ignore[arg-type]
+        runtime.network = LabNetwork(runtime.box, make, folder)
     return runtime
 
 

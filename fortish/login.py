@@ -14,8 +14,8 @@ from collections.abc import Generator
 from typing import Any
 
 from fortish.access import ADMIN
-from fortish.box import SYSTEM_GLOBAL, Box
-from fortish.cmdb.entries import GLOBAL, SINGLE, Entry, Put
+from fortish.box import Box
+from fortish.cmdb.entries import GLOBAL, SINGLE, SYSTEM_GLOBAL, Entry, Put
 from fortish.cmdb.secrets import Secret, seal
 from fortish.cmdb.table import words
 from fortish.errors import Interrupted, StorageFault

@@ -71,7 +71,7 @@ def _be_silent() -> None:
 
 
 def _list_firmwares() -> int:
-    from fortish.box import FIRMWARES
+    from fortish.firmware import FIRMWARES
 
     for firmware in FIRMWARES.values():
         print(f"{firmware.name:<18} {firmware.product} {firmware.version} ({firmware.model})")
@@ -199,8 +199,8 @@ def responder(given: argparse.Namespace) -> int:
     """The lab's EST server."""
     import asyncio
 
-    from fortish.boot import read_text
     from fortish.estserver import responder_for, serve
+    from fortish.textfile import read_text
 
     text = read_text(given.policy) if given.policy else None
     try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fortish import commands as c
 from fortish import grammar, messages
@@ -151,7 +151,7 @@ def _command(tree: object) -> Command:
     words = tuple(unquote(kid) for kid in tree.children if isinstance(kid, Token) and kid.type == "WORD")
     kinds = {kid.type for kid in tree.children if isinstance(kid, Token)}
     pipes = [kid for kid in tree.children if isinstance(kid, Tree)]
-    grep = _grep(tuple(unquote(kid) for kid in pipes[0].children[2:])) if pipes else None  # type: ignore[arg-type]
+    grep = _grep(tuple(unquote(str(kid)) for kid in pipes[0].children[2:])) if pipes else None
     match str(tree.data):
         case "get":
             return c.Get(words, grep)
@@ -185,7 +185,7 @@ _COUNTS = {"A": ("after",), "B": ("before",), "C": ("after", "before")}
 
 def _grep(words: Words) -> Grep:
     """Options and pattern behind `| grep`. Raises `CliError`."""
-    fields: dict[str, bool | int] = {}
+    fields: dict[str, Any] = {}
     rest = list(words)
     while rest and len(rest[0]) > 1 and rest[0][0] == "-":
         option = rest.pop(0)
@@ -204,7 +204,7 @@ def _grep(words: Words) -> Grep:
         raise messages.incomplete()
     if len(rest) > 1:
         raise messages.parse_error(rest[1])
-    return Grep(rest[0], **fields)  # type: ignore[arg-type]
+    return Grep(rest[0], **fields)
 
 
 # --- scripts --------------------------------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ from functools import partial
 
 from prompt_toolkit.application import Application
 
-from fortish.box import SYSTEM_GLOBAL
-from fortish.cmdb.entries import GLOBAL, SINGLE
+from fortish.cmdb.entries import GLOBAL, SINGLE, SYSTEM_GLOBAL
 from fortish.session import Session
 
 MINUTE = 60.0  # seconds

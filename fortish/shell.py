@@ -20,8 +20,7 @@ from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.output import Output
 from prompt_toolkit.utils import get_cwidth
 
-from fortish.box import SYSTEM_GLOBAL
-from fortish.cmdb.entries import GLOBAL
+from fortish.cmdb.entries import GLOBAL, SYSTEM_GLOBAL
 from fortish.drive import Runtime
 from fortish.history import as_text
 from fortish.history import history as kept

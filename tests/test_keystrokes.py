@@ -22,8 +22,8 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from fortish.boot import Options, boot
-from fortish.box import DEFAULT_FIRMWARE
 from fortish.drive import Runtime
+from fortish.firmware import DEFAULT_FIRMWARE
 from fortish.golden import CLOCK, HEADING
 from fortish.session import Session
 from fortish.shell import interact

@@ -16,13 +16,14 @@ ROWS = (
     # text and data
     ("quoting", "parse", "grep", "httpauth", "pki", "debug", "zones", "cmdb"),
     # domain: est needs the box that it keeps its certificates in
-    ("access", "responder", "factory", "box", "est", "scep"),
+    ("access", "responder", "factory", "firmware", "box", "est", "scep"),
     # effects, as flows
     ("hooks", "jobs", "execute", "diagnose", "get", "completion"),
     # one administrator
     ("login", "reader", "session"),
     # what carries out
-    ("clock", "drive", "network", "statefile", "state", "boot", "screen", "group", "replay", "golden", "check", "demo"),
+    ("clock", "textfile", "drive", "network", "statefile", "state", "boot", "screen", "group", "replay", "golden",
+     "check", "demo"),
     # edges
     ("console", "history", "keyboard", "assist", "linekeys", "patience", "terminal", "shell", "line", "sshd",
      "report", "labs", "door"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fortish import messages, zones
-from fortish.cmdb import addresses
+from fortish.cmdb import addresses, blocks
 from fortish.cmdb.addresses import one, refuse
 from fortish.cmdb.secrets import Secret, seal, unseal
 from fortish.cmdb.table import Attribute, PathWords
@@ -182,82 +182,6 @@ def read_reference(attribute: Attribute, words: tuple[str, ...], looks: Looks) -
     return _unique(words) if attribute.multiple else words[0]
 
 
-def _cut(attribute: Attribute, value: str, code: int, *reasons: str) -> CliError:
-    start = Text.CHECK_FAIL_CUT(name=attribute.name, start=value.replace("\n", " "))
-    return messages.value_error(value.split("\n")[0], code, *reasons, start)
-
-
-def read_certificate(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
-    """A certificate in PEM that fits the entry's private key, if there is one."""
-    from fortish.pki import faults, keys, pem
-
-    text = one(attribute, words)
-    if not text:
-        return ""
-    try:
-        certificate = pem.certificate(text)
-        if key := looks.value("private-key"):
-            password = looks.value("password")
-            clear = (password.clear or "") if isinstance(password, Secret) else ""
-            if not keys.has_half(certificate, keys.public_half(key, clear)):
-                raise _cut(attribute, text, -145, Text.BAD_CERTIFICATE())
-    except faults.KeyUnreadable:
-        pass  # a foreign key under a foreign password: nothing to compare with
-    except faults.PkiFault:
-        raise _cut(attribute, text, -145, Text.BAD_CERTIFICATE()) from None
-    return pem.pem(certificate)
-
-
-def read_ca(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
-    """A CA certificate in PEM."""
-    from fortish.pki import chains, faults, pem
-
-    text = one(attribute, words)
-    try:
-        certificate = pem.certificate(text)
-        if not chains.is_ca(certificate):
-            raise _cut(attribute, text, -146, Text.BAD_CA())
-    except faults.PkiFault:
-        raise _cut(attribute, text, -146, Text.BAD_CA()) from None
-    return pem.pem(certificate)
-
-
-def read_private_key(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
-    """A private key in PEM, encrypted under the entry's password; one in clear is encrypted now."""
-    from fortish.pki import faults, keys
-
-    text = one(attribute, words).strip()
-    if not text:
-        return ""
-    password = looks.value("password")
-    clear = password.clear if isinstance(password, Secret) else ""
-    if clear is None and "ENCRYPTED" in text:
-        return text  # the password is another box's: kept as it came
-    try:
-        if "ENCRYPTED" in text:
-            keys.public_half(text, clear or "")
-            return text
-        key = keys.load_private(text, "")
-    except faults.KeyUnreadable:
-        raise _cut(attribute, text, -145, Text.BAD_PRIVATE_KEY()) from None
-    return keys.encrypted_pem(key, clear) if clear else text
-
-
-def _read_pem(loader: str, fault: Text) -> Reader:
-    def read(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
-        from cryptography import x509
-
-        text = one(attribute, words).strip()
-        try:
-            if text:
-                getattr(x509, loader)(text.encode())
-        except ValueError:
-            raise _cut(attribute, text, -542 if "crl" in loader else -1, fault()) from None
-        return text
-
-    return read
-
-
 def read_timezone(attribute: Attribute, words: tuple[str, ...], looks: Looks) -> Any:
     """The name of a time zone (-3 for one that there is not)."""
     word = one(attribute, words)
@@ -301,10 +225,10 @@ def _quoted_raw(value: Any) -> str:
 # Sorted. `get` of a certificate is its block, which the renderer prints.
 # fmt: off
 TYPES: dict[str, Type] = {
-    "ca-certificate":    Type(read_ca,                        _quoted_raw, _plain,  "<certificate>"),
-    "certificate":       Type(read_certificate,               _quoted_raw, _plain,  "<certificate>"),
+    "ca-certificate":    Type(blocks.read_ca,                 _quoted_raw, _plain,  "<certificate>"),
+    "certificate":       Type(blocks.read_certificate,        _quoted_raw, _plain,  "<certificate>"),
     "clear-password":    Type(read_secret,                    _enc,        _clear,  "<passwd>"),
-    "crl":               Type(_read_pem("load_pem_x509_crl", Text.BAD_CRL), _quoted_raw, _plain, "<crl>"),
+    "crl":               Type(blocks.read_crl,                _quoted_raw, _plain,  "<crl>"),
     "fqdn":              Type(addresses.read_fqdn,            _quoted,     _plain,  "<fqdn>"),
     "hex":               Type(read_hex,                       _plain,      _plain,  "<hex>"),
     "integer":           Type(read_integer,                   _plain,      _plain,  "<integer>"),
@@ -324,9 +248,9 @@ TYPES: dict[str, Type] = {
     "password":          Type(read_secret,                    _enc,        _star,   "<passwd>"),
     "port-range":        Type(addresses.read_port_range,      _plain,      _plain,  "<port>[-<port>]"),
     "port-ranges":       Type(addresses.read_port_ranges,     _listed,     _listed, "<port>[-<port>]"),
-    "private-key":       Type(read_private_key,               _quoted_raw, _star,   "<private-key>"),
+    "private-key":       Type(blocks.read_private_key,        _quoted_raw, _star,   "<private-key>"),
     "reference":         Type(read_reference,                 _quoted,     _listed, "<string>"),
-    "request":           Type(_read_pem("load_pem_x509_csr", Text.BAD_REQUEST), _quoted_raw, _plain, "<request>"),
+    "request":           Type(blocks.read_request,            _quoted_raw, _plain,  "<request>"),
     "state":             Type(read_string,                    _quoted,     _choice, ""),
     "string":            Type(read_string,                    _quoted,     _listed, "<string>"),
     "time-of-day":       Type(addresses.read_time_of_day,     _plain,      _plain,  "<hh:mm>"),

@@ -6,7 +6,7 @@ what the guide shows no trace of; their numbers are made up, their shape is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, unique
 from functools import partial
 
@@ -131,11 +131,6 @@ def trace(line: EstLine, /, **fields: object) -> Step:
 def late(line: EstLine, fields: Callable[[], Mapping[str, object]]) -> Step:
     """The same for a line whose fields take longer to make than the rest of the step; they are made if it is seen."""
     return Trace(DAEMON, lambda: line.line(**fields()))
-
-
-def traces(*lines: EstLine) -> Iterator[Step]:
-    """The steps that print lines without fields."""
-    return (trace(line) for line in lines)
 
 
 def dump(rows: Callable[[], Iterable[str]]) -> Step:

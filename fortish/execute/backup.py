@@ -6,12 +6,13 @@ from collections.abc import Generator
 from typing import Any
 
 from fortish import factory, messages
-from fortish.box import Box, Firmware, Revision
+from fortish.box import Box, Revision
 from fortish.cmdb import restore
 from fortish.commands import Arguments, Here
 from fortish.errors import LinkLost, PeerFault, StorageFault
 from fortish.execute.power import restarted
 from fortish.execute.transfer import demand
+from fortish.firmware import Firmware
 from fortish.messages import Text
 from fortish.steps import Ask, Flow, Say, Step, TftpGet, TftpPut, exchange
 

@@ -8,11 +8,10 @@ import time
 from fortish import messages
 from fortish.access import access, confined_to
 from fortish.box import FIRST_YEAR, LAST_YEAR, Box
+from fortish.cmdb.entries import SYSTEM_GLOBAL
 from fortish.commands import Arguments, Here
 from fortish.messages import Text
 from fortish.steps import Flow, Say
-
-SETTINGS = ("system", "global")  # whoever may change these may set the clock
 
 
 def date(here: Here, arguments: Arguments) -> Flow:
@@ -54,7 +53,7 @@ def time_of_day(here: Here, arguments: Arguments) -> Flow:
 def _set(here: Here, now: float) -> None:
     """Move the clock. No time passes by that: the box has been up as long as before. Raises `CliError` (-37)."""
     box: Box = here.box
-    access(box.cmdb, here.administrator).check_change(SETTINGS)
+    access(box.cmdb, here.administrator).check_change(SYSTEM_GLOBAL)
     if confined_to(box.cmdb, here.administrator) is not None:
         raise messages.failed(-37, Text.PERMISSION_DENIED())
     before = box.clock.now()

@@ -12,8 +12,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from fortish import messages
-from fortish.box import INTERFACE, Box
-from fortish.cmdb.entries import GLOBAL
+from fortish.box import Box
+from fortish.cmdb.entries import GLOBAL, INTERFACE
 from fortish.cmdb.table import Attribute
 from fortish.commands import Arguments, Here, Run
 from fortish.hooks import Hook, parameter

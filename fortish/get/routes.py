@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fortish.box import INTERFACE, Box
-from fortish.cmdb.entries import GLOBAL, Entry
+from fortish.box import Box
+from fortish.cmdb.entries import GLOBAL, INTERFACE, Entry
 from fortish.cmdb.store import Cmdb
 from fortish.cmdb.table import Table, words
 from fortish.commands import Arguments, Here

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fortish.box import INTERFACE, Box
-from fortish.cmdb.entries import GLOBAL, SINGLE, Entry
+from fortish.box import Box
+from fortish.cmdb.entries import GLOBAL, INTERFACE, SINGLE, Entry
 from fortish.cmdb.store import Cmdb
 from fortish.commands import Arguments, Here
 from fortish.get.status import CPUS, RAM

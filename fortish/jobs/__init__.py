@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from fortish.box import DAY, SYSTEM_GLOBAL, Box
-from fortish.cmdb.entries import GLOBAL, SINGLE
+from fortish.box import DAY, Box
+from fortish.cmdb.entries import GLOBAL, SINGLE, SYSTEM_GLOBAL
 from fortish.cmdb.snapshots import CFG_SAVE
 from fortish.cmdb.workspace import WARNINGS
 from fortish.jobs import renewal, updating

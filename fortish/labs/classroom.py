@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fortish.boot import read_text
 from fortish.errors import UsageError
 from fortish.labs import progress as kept
 from fortish.labs.folder import write
 from fortish.labs.progress import SEED, Progress
+from fortish.textfile import read_text
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType
@@ -33,7 +33,6 @@ FROM = {"lab": 60, "each": 40, "at": 72, "seen": 50}
 LEGEND = "x done, h hint taken, . open; Ctrl-C ends"
 STYLES = {"x": "green", "h": "yellow", ".": "dim"}
 # fmt: on
-UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 NAME = re.compile(r"\w(?:[\w.,@'’() -]{0,62}[\w.)])?")
 # Names of devices where Windows has no files.
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)

@@ -263,7 +263,7 @@ def new(given: argparse.Namespace) -> int:
 def report(given: argparse.Namespace) -> int:
     """A page of what has happened."""
     from fortish.labs.told import page_of
-    from fortish.report.page import save
+    from fortish.textfile import save
 
     place, progress = kept.load(kept.home(given.home), given.name)
     path = given.output or Path(f"{place.name}.html")

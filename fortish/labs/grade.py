@@ -15,12 +15,12 @@ from xml.etree import ElementTree
 
 from wcwidth import wcswidth
 
-from fortish.boot import read_text
 from fortish.errors import UsageError
 from fortish.labs.finding import Finding
 from fortish.labs.lab import Lab
 from fortish.labs.play import play
 from fortish.replay import typed_lines
+from fortish.textfile import read_text
 
 PATIENCE = 30.0  # seconds of real time for an answer
 _NO_XML = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

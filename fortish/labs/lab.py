@@ -15,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from fortish.boot import decoded, parse_time
-from fortish.box import DEFAULT_FIRMWARE, FIRMWARES
+from fortish.boot import parse_time
 from fortish.errors import UsageError
+from fortish.firmware import DEFAULT_FIRMWARE, FIRMWARES
 from fortish.labs.checks import Check, read_check
 from fortish.labs.finding import number
 from fortish.labs.seeds import chosen, filled
@@ -26,6 +26,7 @@ from fortish.replay import Typed, typed_lines
 from fortish.responder.policy import Policy
 from fortish.responder.reading import fields, one_of, plain, strings, table
 from fortish.screen import is_screen
+from fortish.textfile import decoded
 
 LAB, START, BEFORE, SOLUTION, README, FILES = (
     "lab.toml", "start.conf", "before.txt", "solution.txt", "README.md", "files",

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fortish.boot import read_text
 from fortish.errors import UsageError
 from fortish.labs import seat
 from fortish.labs.finding import Finding
 from fortish.labs.folder import BEGINNING, HINTS, PROGRESS, RESET, SESSION, Damaged, clear, needed, read_json, write
 from fortish.labs.lab import Lab, Task
 from fortish.labs.lab import read as read_lab
+from fortish.textfile import read_text
 
 LONGEST = 4096  # characters of a path
 LAST, SEED = "last", "seed"  # in the home: the lab started last; the seed of every lab there

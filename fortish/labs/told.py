@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fortish.box import FIRMWARES
 from fortish.errors import UsageError
+from fortish.firmware import FIRMWARES
 from fortish.labs import progress as kept
 from fortish.labs.folder import EXCHANGES
 from fortish.labs.lab import Lab

@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING, Literal
 
-from fortish.box import INTERFACE
-from fortish.cmdb.entries import GLOBAL
+from fortish.cmdb.entries import GLOBAL, INTERFACE
 from fortish.errors import LinkLost
 from fortish.messages import Text
 from fortish.network.real import NoNetwork, RealNetwork

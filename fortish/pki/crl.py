@@ -5,9 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from datetime import datetime
+from typing import cast
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from fortish.pki.certificates import UNREADABLE, extension
@@ -82,7 +84,8 @@ def check(
 
 def _signed_by(found: x509.CertificateRevocationList, signer: x509.Certificate) -> bool:
     try:
-        return found.is_signature_valid(signer.public_key())  # type: ignore[arg-type]  # another kind is a TypeError
+        # A key of a kind that issues nothing is a TypeError.
+        return found.is_signature_valid(cast(CertificateIssuerPublicKeyTypes, signer.public_key()))
     except (*UNREADABLE, InvalidSignature):
         return False
 

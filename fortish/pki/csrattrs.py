@@ -6,7 +6,7 @@ has its Extensions, so that whoever wants a value must look at it first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
@@ -88,14 +88,6 @@ def read_csrattrs(data: bytes) -> list[CsrAttr]:
         return [_attribute(item) for item in _bounded(outer)]
     except DerFault as fault:
         raise CsrAttrsFault(f"the CSR attributes are malformed: {fault.reason}") from None
-
-
-def write_csrattrs(oids: Sequence[str]) -> bytes:
-    """The DER of CSR attributes that are bare OIDs, given dotted. Raises CsrAttrsFault for one that is none."""
-    try:
-        return der.encode(der.SEQUENCE, *map(der.write_oid, oids))
-    except DerFault as fault:
-        raise CsrAttrsFault(fault.reason) from None
 
 
 def short_name(oid: str) -> str:

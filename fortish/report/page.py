@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
-from errno import EISDIR
-from pathlib import Path
 
-from fortish.errors import UsageError
 from fortish.network.exchanged import Exchanged
 from fortish.report import secrets
 from fortish.report.diagram import diagram
@@ -111,33 +106,3 @@ def _failures(turns: Sequence[Turn]) -> str:
     )
     rest = f"<p>And {len(turns) - MOST:,} more, marked in the transcript.</p>\n" if len(turns) > MOST else ""
     return f'<ul class="failures">\n{"".join(rows)}</ul>\n{rest}'
-
-
-def check(path: Path, option: str) -> None:
-    """Whether a page could be written there; nothing is changed. Raises `UsageError` that names the option."""
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-        part = _part(path)
-        part.touch(mode=0o600)
-        part.unlink()
-    except OSError as error:
-        raise UsageError(f"{option} {path}: {error.strerror}") from None
-
-
-def save(path: Path, option: str, text: str) -> None:
-    """Write a page whole or not at all, for its owner only. Raises `UsageError` that names the option."""
-    part = _part(path)
-    try:
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600, exist_ok=False)
-        part.write_text(text, "utf-8")
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise UsageError(f"{option} {path}: {error.strerror}") from None
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f".{path.name}.part")

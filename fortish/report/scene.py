@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fortish.box import Firmware
 from fortish.drive import Runtime
 from fortish.errors import StorageFault
+from fortish.firmware import Firmware
 from fortish.network.capture import Recorder
 from fortish.network.real import RealNetwork
-from fortish.report.page import check, report, save
+from fortish.report.page import report
 from fortish.report.turns import About, Collector
+from fortish.textfile import check, save
 
 OPTION = "--report"  # which names the file
 

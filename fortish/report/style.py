@@ -38,7 +38,6 @@ PALETTES: Mapping[str, Mapping[str, str]] = {
     },
 }
 # fmt: on
-GROUNDS, INKS = ("page", "panel", "alarm"), ("bad", "debug", "good", "ink", "link", "prompt", "quiet")
 
 _RULES = """
 * { box-sizing: border-box; }
@@ -223,15 +222,3 @@ def style_sheet() -> str:
 def _palette(name: str) -> str:
     colours = " ".join(f"--{part}: {colour};" for part, colour in PALETTES[name].items())
     return f":root {{ {colours} }}\n"
-
-
-def contrast(one: str, other: str) -> float:
-    """The contrast of two colours, 1 to 21 (WCAG 2.2, "contrast ratio")."""
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

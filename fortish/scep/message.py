@@ -24,7 +24,6 @@ MESSAGE_TYPE, PKI_STATUS, FAIL_INFO, SENDER_NONCE, RECIPIENT_NONCE, TRANSACTION_
     f"2.16.840.1.113733.1.9.{number}" for number in (2, 3, 4, 5, 6, 7)
 )
 FAIL_TEXT: Final = "1.3.6.1.5.5.7.24.1"
-NONCE: Final = 16  # octets
 _CERT_REP = "3"
 
 

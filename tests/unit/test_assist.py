@@ -182,8 +182,7 @@ def test_the_status_line_fits_a_narrow_screen() -> None:
 def test_with_vdoms_the_scope_is_named() -> None:
     session = session_at()
     values = {"vdom-mode": "multi-vdom"}
-    from fortish.box import SYSTEM_GLOBAL
-    from fortish.cmdb.entries import GLOBAL, SINGLE, Entry, Put
+    from fortish.cmdb.entries import GLOBAL, SINGLE, SYSTEM_GLOBAL, Entry, Put
 
     session.box.cmdb.commit([Put(GLOBAL, SYSTEM_GLOBAL, SINGLE, Entry(values))])
     assert status_line(session, 80) == " no VDOM entered | root prompt"

@@ -15,9 +15,9 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from fortish.access import ADMIN
-from fortish.box import SYSTEM_GLOBAL, Box
+from fortish.box import Box
 from fortish.clock import VirtualClock
-from fortish.cmdb.entries import GLOBAL, SINGLE, Change, Entry, Put
+from fortish.cmdb.entries import GLOBAL, SINGLE, SYSTEM_GLOBAL, Change, Entry, Put
 from fortish.cmdb.secrets import Secret, seal
 from fortish.console import CTRL_C
 from fortish.drive import Runtime

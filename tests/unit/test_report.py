@@ -16,7 +16,7 @@ from fortish.network.exchanged import Exchanged
 from fortish.network.timing import Timing
 from fortish.report import secrets, turns
 from fortish.report.page import report
-from fortish.report.style import GROUNDS, INKS, PALETTES, contrast
+from fortish.report.style import PALETTES
 from fortish.report.tasks import worked
 from fortish.report.text import moments, safe
 
@@ -184,6 +184,21 @@ def test_how_long_something_took_is_told_in_two_units(seconds: float, words: str
 
 
 # --- the page -------------------------------------------------------------------------------------------------------
+
+
+GROUNDS, INKS = ("page", "panel", "alarm"), ("bad", "debug", "good", "ink", "link", "prompt", "quiet")
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, 1 to 21 (WCAG 2.2, "contrast ratio")."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 @pytest.mark.parametrize("name", sorted(PALETTES))

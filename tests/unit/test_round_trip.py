@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import once
 
-from fortish.box import FIRMWARES, Box
+from fortish.box import Box
 from fortish.clock import VirtualClock
 from fortish.cmdb.editor import CONFIGURES, Editor
 from fortish.cmdb.entries import Drop, Entry
 from fortish.cmdb.schema import Schema
 from fortish.cmdb.table import Attribute, PathWords, Table
 from fortish.errors import CliError
+from fortish.firmware import FIRMWARES
 from fortish.parse import parse, parse_script
 from fortish.quoting import quote
 from fortish.session import Session

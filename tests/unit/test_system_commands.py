@@ -10,7 +10,7 @@ import pytest
 
 import fortish
 from fortish import diagnose, execute, get
-from fortish.box import FIRMWARES, Box
+from fortish.box import Box
 from fortish.clock import HostClock
 from fortish.completion import candidates, completions, layout
 from fortish.diagnose import known as diagnose_known
@@ -18,6 +18,7 @@ from fortish.errors import Interrupted, LinkLost
 from fortish.execute import known as execute_known
 from fortish.execute.batch import _quietly
 from fortish.execute.options import OPTIONS
+from fortish.firmware import FIRMWARES
 from fortish.get import known as get_known
 from fortish.get import performance
 from fortish.session import Session

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fortish.boot import restoring
-from fortish.box import FIRMWARES, Box
+from fortish.box import Box
 from fortish.clock import VirtualClock
 from fortish.cmdb import schema as schemas
 from fortish.cmdb.editor import Editor
@@ -18,6 +18,7 @@ from fortish.cmdb.entries import ROOT, Entry
 from fortish.cmdb.render import show_table
 from fortish.cmdb.table import Attribute, Table
 from fortish.errors import CliError
+from fortish.firmware import FIRMWARES
 from fortish.parse import parse, parse_script
 from fortish.session import Session
 

@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 
 from fortish import zones
-from fortish.box import FIRMWARES, SYSTEM_GLOBAL, Box
+from fortish.box import Box
 from fortish.clock import VirtualClock
 from fortish.cmdb.editor import Editor
-from fortish.cmdb.entries import GLOBAL, SINGLE
+from fortish.cmdb.entries import GLOBAL, SINGLE, SYSTEM_GLOBAL
 from fortish.errors import CliError
+from fortish.firmware import FIRMWARES
 from fortish.parse import parse
 from fortish.session import Session
 from fortish.steps import Compute, Say, Wait
