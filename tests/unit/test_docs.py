@@ -119,3 +119,29 @@ def test_every_proof_of_the_rfcs_is_a_test_that_is_run(generate: ModuleType) -> 
             text = (ROOT / path).read_text("utf-8")
             assert not test or re.search(rf"^def {test}\(", text, re.MULTILINE), (section, name)
             assert path.endswith(".txt") or Path(path).name.startswith("test_"), (section, name)
+
+
+# --- how it is built ---
+
+INSIDE = (ROOT / "docs" / "inside.md").read_text("utf-8")
+
+
+def test_the_page_on_the_inside_names_only_files_that_are_there() -> None:
+    named = set(re.findall(r"`((?:fortish|tests|docs|grammar)/[\w./-]*)`", INSIDE))
+    assert len(named) > 20
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+def test_the_page_on_the_inside_names_every_module_in_its_layer() -> None:
+    rows = [set(re.findall(r"`(\w+)`", line.split("|")[2])) for line in INSIDE.splitlines() if line.startswith("| ")]
+    there = {
+        path.stem for path in (ROOT / "fortish").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    assert there - {"__init__", "__main__"} <= set().union(*rows)
+
+
+def test_the_map_of_the_database_names_every_module() -> None:
+    import fortish.cmdb
+
+    modules = {path.stem for path in (ROOT / "fortish" / "cmdb").glob("*.py")} - {"__init__"}
+    assert modules <= set(re.findall(r"\w+", fortish.cmdb.__doc__ or ""))
