@@ -129,7 +129,7 @@ def locked(box: Box, name: str) -> int:
     return 0
 
 
-def matches(held: Any, password: str) -> bool:
+def matches(held: object, password: str) -> bool:
     """Whether a password is the one that is kept; an account without one takes the empty password."""
     if not isinstance(held, Secret):
         return not password

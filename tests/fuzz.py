@@ -40,7 +40,7 @@ from fortish.est.context import EstContext
 from fortish.est.digest import challenge, texts
 from fortish.est.wanted import wanted_of
 from fortish.network import doorway
-from fortish.pki import chains, crl, csrattrs, names, pkcs7, requests, text
+from fortish.pki import chains, crl, csrattrs, identity, names, pkcs7, requests, text
 from fortish.pki.pem import pem
 from fortish.pki.template import template_of
 from fortish.responder import body as bodies
@@ -260,7 +260,7 @@ def _certificates(data: bytes) -> Iterator[str]:
             yield " ".join(row)
         yield names.spaced(certificate.subject) + names.slashed(certificate.issuer) + names.tight(certificate.subject)
         yield f"{chains.is_ca(certificate)} {chains.self_signed(certificate)} {text.lacks_client_auth(certificate)}"
-        yield f"{chains.names_host(certificate, 'a.example')} {chains.is_cmc_ra(certificate)}"
+        yield f"{identity.names_host(certificate, 'a.example')} {identity.is_cmc_ra(certificate)}"
         with contextlib.suppress(FortishError):
             chains.path_to(certificate, found, [authority().certificate, *found[:3]], NOW)
         with contextlib.suppress(FortishError):

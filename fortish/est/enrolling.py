@@ -14,7 +14,7 @@ from fortish.est.enroll import bodies
 from fortish.est.operations import MADE
 from fortish.est.verdicts import Answered, Check, Failed, Said, Skipped, Walk
 from fortish.pki import chains, keys, names, pem, pkcs7, requests
-from fortish.steps import Credential, Step
+from fortish.steps import Credential, Link, Step
 
 if TYPE_CHECKING:
     import httpx
@@ -27,7 +27,7 @@ NOT_OFFERED = frozenset({404, 405, 501})
 # --- simpleenroll ---------------------------------------------------------------------------------------------------
 
 
-def _request(going: Walk, common_name: str = NAME) -> Callable[[Any], str]:
+def _request(going: Walk, common_name: str = NAME) -> Callable[[Link], str]:
     key = going.key = going.key or keys.generate(keys.ALGORITHMS["ec-secp256r1"])
     subject = names.subject_name([("CN", common_name)])
 
@@ -38,7 +38,7 @@ def _request(going: Walk, common_name: str = NAME) -> Callable[[Any], str]:
 
 
 def _posted(
-    going: Walk, operation: str, body: Callable[[Any], str], *, credentials: tuple[str, str] | None
+    going: Walk, operation: str, body: Callable[[Link], str], *, credentials: tuple[str, str] | None
 ) -> Generator[Step, Any, httpx.Response]:
     connection = Connection(going.context, credentials, going.box.clock.now)
     if going.context.need_pop:
@@ -135,7 +135,7 @@ def _bad_signature(going: Walk) -> Said:
     credentials = _need_credentials(going)
     made = _request(going)
 
-    def spoilt(link: Any) -> str:
+    def spoilt(link: Link) -> str:
         der = bytearray(wire.decode(made(link).encode()))
         der[-1] ^= 0x01
         return wire.encode(bytes(der))
@@ -157,7 +157,7 @@ def _brings(
     operation: str,
     key: keys.PrivateKey,
     wanted: str,
-    body: Callable[[Any], str],
+    body: Callable[[Link], str],
     credentials: tuple[str, str] | None,
 ) -> Said:
     """An enrollment; its answer is kept for whoever looks at its form.

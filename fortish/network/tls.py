@@ -189,7 +189,7 @@ async def _proxy_answer(opened: Tcp) -> bytes:
 def _authorised(peer: Peer, stream: TlsStream, now: float) -> Link:
     from cryptography import x509
 
-    from fortish.pki import chains
+    from fortish.pki import chains, identity
 
     tls = stream.tls
     if peer.provisional:  # nothing is known of whoever answered, and nobody may think otherwise
@@ -199,7 +199,7 @@ def _authorised(peer: Peer, stream: TlsStream, now: float) -> Link:
     if fault := chains.dates_fault(chain, datetime.fromtimestamp(now, UTC)):
         raise LinkLost(f"SSL certificate problem: {fault}", passing=False)
     leaf = chain[0]
-    if not chains.names_host(leaf, peer.host) and not (peer.trust.partial and chains.is_cmc_ra(leaf)):
+    if not identity.names_host(leaf, peer.host) and not (peer.trust.partial and identity.is_cmc_ra(leaf)):
         reason = f"SSL: no alternative certificate subject name matches target host name '{peer.host}'"
         raise LinkLost(reason, passing=False)
     version = tls.version() or ""

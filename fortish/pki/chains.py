@@ -1,4 +1,4 @@
-"""Trusted paths (RFC 5280 section 6, RFC 4158); `names_host` and `is_cmc_ra` of `identity` are to be had here too.
+"""Trusted paths (RFC 5280 section 6, RFC 4158).
 
 A path is searched depth first from the certificate to an anchor, anchors before intermediates, with every signature
 really verified. Name constraints and policies are not processed: a critical nameConstraints is refused, a critical
@@ -11,17 +11,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from fortish.pki.certificates import extension, raw_extensions, serial_number
 from fortish.pki.faults import CertificateUnreadable, ChainFault
-from fortish.pki.identity import is_cmc_ra, names_host
 from fortish.pki.keys import same_key
 
-__all__ = ["dates_fault", "is_ca", "is_cmc_ra", "issued_for", "names_host", "path_to", "self_signed"]
+if TYPE_CHECKING:
+    from fortish.pki.keys import Keyed
 
 LONGEST_PATH: Final = 10  # certificates
 _MOST_SIGNATURES = 100  # verified in one search
@@ -60,7 +60,7 @@ _UNDERSTOOD = frozenset(
 )
 
 
-def issued_for(certificates: Iterable[x509.Certificate], key: object) -> x509.Certificate | None:
+def issued_for(certificates: Iterable[x509.Certificate], key: Keyed) -> x509.Certificate | None:
     """The certificate with the public key of `key` (anything that `keys.spki` takes), None if there is none.
 
     Of several the one with the latest notBefore: a server may send the old certificate along with the new.

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
@@ -20,6 +20,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from fortish.pki.faults import KeyUnreadable
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+    from cryptography.x509 import Certificate, CertificateSigningRequest
+
+    # What has a public key, or is one.
+    Keyed: TypeAlias = Certificate | CertificateSigningRequest | PrivateKeyTypes | PublicKeyTypes
 
 PrivateKey: TypeAlias = (
     rsa.RSAPrivateKey
@@ -110,7 +117,7 @@ def public_half(pem: str, password: str) -> bytes:
     return _remember(pem, password, load_private(pem, password)) if found is None else found
 
 
-def has_half(thing: Any, half: bytes) -> bool:
+def has_half(thing: Keyed, half: bytes) -> bool:
     """Whether what `spki` takes has this public key."""
     try:
         return spki(thing) == half
@@ -181,7 +188,7 @@ def kind_of(key: PrivateKey) -> str:
     return "ed25519" if isinstance(key, ed25519.Ed25519PrivateKey) else "ed448"
 
 
-def spki(thing: Any) -> bytes:
+def spki(thing: Keyed) -> bytes:
     """The DER SubjectPublicKeyInfo of a certificate, a request, a private or a public key.
 
     Raises KeyUnreadable where the key is of a kind or on a curve that is not supported.
@@ -194,7 +201,7 @@ def spki(thing: Any) -> bytes:
     return encoded
 
 
-def same_key(a: Any, b: Any) -> bool:
+def same_key(a: Keyed, b: Keyed) -> bool:
     """Whether two things that `spki` takes have the same public key. One with an unsupported key equals nothing."""
     try:
         return spki(a) == spki(b)

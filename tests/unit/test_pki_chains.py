@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from fortish.pki import chains, names
-from fortish.pki.chains import dates_fault, is_cmc_ra, issued_for, names_host, path_to, self_signed
+from fortish.pki.chains import dates_fault, issued_for, path_to, self_signed
 from fortish.pki.faults import ChainFault
+from fortish.pki.identity import is_cmc_ra, names_host
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
