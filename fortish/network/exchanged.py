@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fortish.errors import PeerFault
 from fortish.est import multipart, wire
 from fortish.network.timing import Timing
-from fortish.pki import csrattrs, pem, pkcs7, text
+from fortish.pki import csrattrs, names, pem, pkcs7, text
 from fortish.pki.faults import PkiFault
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _csr(der: bytes) -> Files:
     request = x509.load_der_x509_csr(der)
     yield "csr.pem", request.public_bytes(Encoding.PEM).decode()
     signature = request.signature_hash_algorithm
-    lines = [f"subject      {request.subject.rfc4514_string()}", f"key          {_key(request.public_key())}"]
+    lines = [f"subject      {names.tight(request.subject)}", f"key          {_key(request.public_key())}"]
     lines += [f"signed with  {signature.name if signature else 'the hash of its curve'}"]
     for item in requested_extensions(request):
         lines += [f"extension    {item.name}{': critical' if item.critical else ''}", *item.lines]

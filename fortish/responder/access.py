@@ -14,6 +14,7 @@ from fortish import httpauth
 from fortish.pki.certificates import extension, load
 from fortish.pki.chains import dates_fault
 from fortish.pki.faults import CertificateUnreadable
+from fortish.pki.identity import is_cmc_ra
 from fortish.pki.names import tight
 from fortish.responder.body import Requested
 from fortish.responder.digest import digest_user
@@ -79,11 +80,14 @@ def own_certificate(state: Responder, visitor: Visitor, now: datetime) -> tuple[
     return (None, f"the client {outdated}") if outdated is not None else (certificate, "")
 
 
-def check_renewal(held: x509.Certificate, wanted: Requested) -> None:
+def check_renewal(held: x509.Certificate, wanted: Requested, *, ra: bool = False) -> None:
     """Subject and alternative names must be those of the certificate that is renewed (RFC 7030 section 4.2.2).
 
-    They are compared as encoded; other names are asked for with a ChangeSubjectName. Raises Refused (403).
+    They are compared as encoded; other names are asked for with a ChangeSubjectName. With `ra` a registration
+    authority's certificate is to come of it: a renewal, which nobody approves, makes nobody one. Raises Refused (403).
     """
+    if ra and not is_cmc_ra(held):
+        raise Refused(403, "the certificate to be renewed is no registration authority's, as this path segment's are")
     if held.subject.public_bytes() != wanted.subject.public_bytes():
         raise Refused(403, "the subject is not that of the certificate to be renewed")
     names = extension(held, x509.SubjectAlternativeName)

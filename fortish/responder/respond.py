@@ -263,7 +263,7 @@ def _simplereenroll(call: _Call) -> Answer:
     if who.certificate is None:
         _approved(call, wanted)
     elif not _is_exempt(call, who):
-        check_renewal(who.certificate, wanted)
+        check_renewal(who.certificate, wanted, ra=call.label.ra)
     return _certified(call, wanted)
 
 

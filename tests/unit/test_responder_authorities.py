@@ -157,6 +157,20 @@ def test_who_holds_a_certificate_of_the_old_root_may_renew_it():
     assert path_to(again, [], [cacerts(state)[0]], LATER)
 
 
+def test_a_renewal_which_nobody_approves_makes_nobody_a_registration_authority():
+    labels = "labels.other = { ca = 'other' }\nlabels.ra = { ra = true }\ncas.other = {}"
+    state = responder(f"approval = 'manual'\napprove-after = 0\n{labels}")
+    refused = set()
+    for place in ("", "other/", "ra/"):
+        held = issued(post(state, f"{place}simpleenroll"))
+        wanted = pem_request(renewal_request(held, KEY)).encode()
+        for label in ("", "other/", "ra/"):
+            answer = post(state, f"{label}simplereenroll", wanted, basic=None, visitor=holding(held))
+            assert answer.status in (200, 403)
+            refused |= {(place, label)} if answer.status == 403 else set()
+    assert refused == {("", "ra/"), ("other/", "ra/")}
+
+
 def test_a_rollover_may_have_an_intermediate_below_the_new_root():
     state = responder("rollover = true\nintermediate = true")
     new, middle, *_ = cacerts(state)
