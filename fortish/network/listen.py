@@ -252,7 +252,9 @@ class Connection:
             body += event.data
         self._waiting = conn.trailing_data[0]
         asked = Asked(head.method.decode(), head.target.decode(), tuple(head.headers), bytes(body[: LIMIT + 1]))
-        return _Received(asked, head.http_version.decode(), conn.their_state is not h11.DONE)
+        two_lengths = None not in (asked.header(b"content-length"), asked.header(b"transfer-encoding"))
+        last = two_lengths or conn.their_state is not h11.DONE  # who knows what others took for its end: RFC 9112 6.1
+        return _Received(asked, head.http_version.decode(), last)
 
     async def _event(self, conn: h11.Connection) -> object:
         """The next event, for which the network is read as need be."""

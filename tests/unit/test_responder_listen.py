@@ -241,11 +241,15 @@ def test_headers_come_as_documented_and_one_connection_takes_many_requests(world
         assert tls.recv(65536) + tls.recv(65536) == 2 * RAW_CSRATTRS
 
 
+TWO_LENGTHS = b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\nHost"  # RFC 9112 section 6.1
+
+
 @pytest.mark.parametrize(
     ("request_", "status_line"),
     [
         (RAW_GET.replace(b"HTTP/1.1", b"HTTP/1.0"), b"HTTP/1.0 200 OK"),
         (RAW_GET.replace(b"Host", b"Connection: close\r\nHost"), b"HTTP/1.1 200 OK"),
+        (RAW_GET.replace(b"Host", TWO_LENGTHS) + b"0\r\n\r\n" + RAW_GET, b"HTTP/1.1 200 OK"),
         (b"GET /.well-known/est/csrattrs HTTP/1.1\r\n\r\n", b"HTTP/1.1 400 Bad Request"),  # no Host
         (b"nonsense\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
         (b"\x16\x03\x01\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
@@ -255,12 +259,22 @@ def test_headers_come_as_documented_and_one_connection_takes_many_requests(world
             b"HTTP/1.1 431 Request Header Fields Too Large",
         ),
     ],
-    ids=["HTTP/1.0", "Connection: close", "no Host", "no HTTP", "no text", "unknown coding", "long head"],
+    ids=[
+        "HTTP/1.0",
+        "Connection: close",
+        "two lengths",
+        "no Host",
+        "no HTTP",
+        "no text",
+        "unknown coding",
+        "long head",
+    ],
 )
 def test_the_connection_is_closed_where_it_must_be(world, request_, status_line):
     with world.raw() as tls:
         tls.sendall(request_)
-        assert received(tls).split(b"\r\n")[0] == status_line
+        answers = received(tls)
+        assert answers.split(b"\r\n")[0] == status_line and answers.count(b"HTTP/1.") == 1
 
 
 def test_a_chunked_body_is_taken(world):
