@@ -11,7 +11,7 @@ from fortish.access import access
 from fortish.box import Box
 from fortish.cmdb import paths, render
 from fortish.cmdb.editor import Editor
-from fortish.cmdb.entries import GLOBAL
+from fortish.cmdb.entries import BLOCK, GLOBAL, UNKNOWN
 from fortish.cmdb.schema import View
 from fortish.cmdb.store import Cmdb
 from fortish.cmdb.table import Table
@@ -101,8 +101,9 @@ class Reader:
             yield from self._vdom_list()
         else:
             yield from self._tables(self.editor.view, self.editor.scope, full)
-        for kept in self._cmdb.unknown.values() if kind in ("root", "multi") else ():
-            yield from kept.lines
+        if kind in ("root", "multi"):
+            for entry in list(self._cmdb.rows(GLOBAL, UNKNOWN).values()):
+                yield from entry.values[BLOCK].lines
 
     def _view(self, kind: str) -> View:
         """The tables of a place of that kind."""

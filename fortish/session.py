@@ -218,11 +218,9 @@ class Session:
         self.editor.guard = self._guard() if self.box.transactions else None
         self.editor.check_place()
         rights = self.access
-        if rights.unrestricted:
-            self.editor.permits = None
-        else:
-            self.editor.permits = rights
-        if type(command) in CONFIGURES and not (isinstance(command, c.Exit) and self._at_exit):
+        self.editor.permits = None if rights.unrestricted else rights
+        leaves = isinstance(command, c.Exit) and self.at_root and not self.editor.place
+        if type(command) in CONFIGURES and not leaves:
             yield from self._configure(command)
             return
         match command:
@@ -248,11 +246,6 @@ class Session:
                 yield from self._alias(name)
             case _:
                 raise messages.unknown_action()
-
-    @property
-    def _at_exit(self) -> bool:
-        """Whether `exit` leaves: at the root prompt only."""
-        return self.at_root and not self.editor.place
 
     def _configure(self, command: c.Command) -> Flow:
         frame, generation = self.editor.frame, self.cmdb.generation

@@ -10,14 +10,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fortish.cmdb.entries import (
-    BLOCK,
     GLOBAL,
     INTERFACE,
     MULTI,
     ROOT,
     SINGLE,
     SYSTEM_GLOBAL,
-    UNKNOWN,
     VDOM,
     Change,
     Drop,
@@ -34,7 +32,6 @@ from fortish.cmdb.schema import Schema
 from fortish.cmdb.snapshots import AUTOMATIC, difference, held, new_save_mode, save_mode
 from fortish.cmdb.table import Attribute, PathWords, Table, words
 from fortish.cmdb.types import default
-from fortish.cmdb.unknown import Kept
 
 if TYPE_CHECKING:
     from fortish.cmdb.views import TableView
@@ -97,11 +94,6 @@ class Cmdb:
     def entry(self, scope: str, path: PathWords, key: str = SINGLE) -> Entry | None:
         """One entry, or None."""
         return self.rows(scope, path).get(key)
-
-    @property
-    def unknown(self) -> dict[str, Kept]:
-        """The kept blocks of tables that the schema does not know, by their first line."""
-        return {head: entry.values[BLOCK] for head, entry in self.rows(GLOBAL, UNKNOWN).items()}
 
     def touched(self, scope: str, path: PathWords) -> bool:
         """Whether anybody has looked into this table yet: if not, it is as the factory made it, and not even read."""
