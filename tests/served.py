@@ -138,10 +138,10 @@ def serving(kind: type[Style], folder: Path) -> Iterator[tuple[Style, int]]:
             while not over.is_set():
                 with contextlib.suppress(TimeoutError):
                     plain, _ = listener.accept()
-                    threads.append(threading.Thread(target=_talk, args=(style, context, plain)))
+                    threads.append(threading.Thread(target=_talk, args=(style, context, plain), daemon=True))
                     threads[-1].start()
 
-        acceptor = threading.Thread(target=accepting)
+        acceptor = threading.Thread(target=accepting, daemon=True)
         acceptor.start()
         try:
             yield style, listener.getsockname()[1]

@@ -69,7 +69,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     state = Responder(Authority.fresh(datetime.now(UTC)))
     served = Server(state, loop, tmp_path, [], [])
     loop.set_exception_handler(lambda _, context: served.noise.append(context))
-    thread = threading.Thread(target=loop.run_forever)
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     names = ["127.0.0.1", *LAB_NAMES]
     for demand in ("optional", "required"):

@@ -122,7 +122,7 @@ def loaded() -> str:
 
 def reached(port: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until a server listens."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError):
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

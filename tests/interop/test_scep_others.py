@@ -103,9 +103,9 @@ def test_strongswan_asks_again_until_somebody_has_approved(server: Server, tool:
             time.sleep(0.05)
         server.loop.call_soon_threadsafe(approval.approve, server.state, found[0].number)
 
-    person = threading.Thread(target=approve)
+    person = threading.Thread(target=approve, daemon=True)
     person.start()
-    swan(tool, server, server.scep(), "--password", "sceppwd", "--interval", "1", "--maxpolltime", "20")
+    swan(tool, server, server.scep(), "--password", "sceppwd", "--interval", "1", "--maxpolltime", "200")
     person.join()
     is_for(server, "swan.crt", "swan.key")
 
@@ -161,7 +161,7 @@ def scepserver(folder: Path, *options: str) -> Iterator[str]:
     serving = ["scepserver", "-depot", "depot", "-port", str(port), "-allowrenew", "0", *options]
     with subprocess.Popen(serving, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            for _ in range(100):
+            for _ in range(1000):
                 try:
                     socket.create_connection(("127.0.0.1", port), timeout=1).close()
                     break

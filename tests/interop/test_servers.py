@@ -68,7 +68,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[int]:
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet) as child:
         try:
-            for _ in range(200):
+            for _ in range(2000):
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
                     break
                 assert child.poll() is None, "the server has ended"

@@ -39,7 +39,7 @@ class Recorder:
         self._context, self._answers = context, list(answers)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def _serve(self) -> None:
@@ -209,7 +209,7 @@ def offered(rest: str, tmp_path: Path, root: Authority) -> list[int]:
             with plain:
                 hello = plain.recv(65536)
 
-        thread = threading.Thread(target=listen)
+        thread = threading.Thread(target=listen, daemon=True)
         thread.start()
         (tmp_path / "ca.pem").write_text(pem.pem(root.certificate))
         with fortish.Appliance(network="real", trust=tmp_path / "ca.pem") as box:

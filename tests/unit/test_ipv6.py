@@ -127,7 +127,7 @@ def test_an_address_is_in_the_host_header_and_in_no_sni(tmp_path: Path, address:
             with plain, context.wrap_socket(plain, server_side=True) as inside:
                 heard = inside.recv(65536)
 
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         (tmp_path / "ca.pem").write_text(pem.pem(root.certificate))
         shown = f"[{address}]" if ":" in address else address

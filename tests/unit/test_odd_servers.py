@@ -456,7 +456,7 @@ def test_a_server_that_goes_without_a_goodbye_has_gone(
 
         with socket.create_server(("127.0.0.1", 0)) as listening:
             listening.settimeout(10)  # for a box that does not come
-            thread = threading.Thread(target=lambda: serve(listening.accept()[0]))
+            thread = threading.Thread(target=lambda: serve(listening.accept()[0]), daemon=True)
             thread.start()
             link = await dialled(listening.getsockname()[1], Trust((pem.pem(root.certificate),), public=False))
             content = await asked_for(link, 1)

@@ -60,7 +60,7 @@ class World:
         self.noise: list[object] = []
         self.loop = asyncio.new_event_loop()
         self.loop.set_exception_handler(lambda loop, context: self.noise.append(context))
-        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         self.open, self.closed = self.run(self._listen("optional")), self.run(self._listen("required"))
 

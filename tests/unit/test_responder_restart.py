@@ -183,7 +183,7 @@ def test_every_certificate_that_a_client_was_given_is_known_after_a_kill(tmp_pat
     chance, given = random.Random(7030), list[x509.Certificate]()
     for _ in range(4):
         with running(folder, policy) as responder:
-            posting = threading.Thread(target=posted, args=(responder, given))
+            posting = threading.Thread(target=posted, args=(responder, given), daemon=True)
             posting.start()
             time.sleep(chance.uniform(0.2, 0.8))
             responder.killed()

@@ -109,7 +109,7 @@ class World:
     def __init__(self) -> None:
         self.state = Responder(Authority.fresh(datetime.now(UTC)))
         self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         self.listeners = {"127.0.0.1": self.opened("127.0.0.1")}
         with contextlib.suppress(OSError):  # a host without IPv6
