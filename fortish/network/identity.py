@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from fortish.network.tls import ALPN, NO_CHECK_TIME, allow_small_keys, pem_file
+from fortish.network.tls import ALPN, HIGHEST, NO_CHECK_TIME, allow_small_keys, pem_file
 from fortish.pki.keys import PrivateKey, encrypted_pem
 from fortish.pki.pem import pem
 from fortish.responder.state import Responder
@@ -38,7 +38,9 @@ class Identity:
         known = [
             one for ca in self._state.every_hierarchy(now).values() for one in (ca.root.certificate, *ca.published)
         ]
-        return _context([certificate, *above.server_chain], key, known, self.required)
+        context = _context([certificate, *above.server_chain], key, known, self.required)
+        context.maximum_version = HIGHEST[f"TLSv{self._state.policy.highest_tls}"]
+        return context
 
     def _on_hello(self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         since, until = self._use

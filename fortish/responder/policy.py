@@ -8,6 +8,7 @@
     http-auth = ["digest", "basic"]        # what is offered; a client that knows Digest takes it
     userhash = true                        # Digest asks for users that are hidden, RFC 7616 section 3.4.4
     http-too = true                        # a client certificate or TLS-SRP is not enough: HTTP authentication, too
+    highest-tls = "1.2"                    # or "1.3": what is spoken from the start; 1.2 has a tls-unique to link with
     pop = "required"                       # "off", "optional" or "required": linking, RFC 7030 section 3.5
     approval = "manual"                    # or "auto": simpleenroll waits (202) until someone approves it
     approve-after = 60                     # seconds after which it is approved unattended
@@ -107,6 +108,7 @@ class Policy:
     faults: Mapping[str, Fault] = field(default_factory=lambda: MappingProxyType({}))
     http_auth: tuple[str, ...] = ("basic",)
     http_too: bool = False
+    highest_tls: str = "1.3"
     pop: Pop = "off"
     approval: str = "auto"
     approve_after: int | None = None
@@ -298,6 +300,7 @@ _POLICY: Mapping[str, Reader] = MappingProxyType(
         "csrattrs":          read_attributes,
         "days":              _DAYS,
         "faults":            _faults,
+        "highest-tls":       one_of("1.2", "1.3"),
         "http-auth":         _HTTP_AUTH,
         "http-too":          _FLAG,
         "intermediate":      _FLAG,

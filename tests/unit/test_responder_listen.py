@@ -331,6 +331,21 @@ def test_nothing_older_than_tls_1_2_is_spoken(world):
 # --- faults on the wire -------------------------------------------------------------------------------------------
 
 
+def test_a_policy_may_end_at_tls_1_2_where_every_session_has_a_name_to_link_with(world):
+    world.state.policy = Policy.from_toml('pop = "required"\nhighest-tls = "1.2"')
+    old = world.run(world._listen("optional"))
+    try:
+        with world.raw(old) as tls:
+            assert tls.version() == "TLSv1.2" and tls.get_channel_binding("tls-unique")
+        with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
+            with world.raw(old, version=ssl.TLSVersion.TLSv1_3):
+                pass
+    finally:
+        world.run(old.close())
+    with world.raw() as tls:
+        assert tls.version() == "TLSv1.3"
+
+
 @pytest.mark.parametrize("ciphers", ["NULL:@SECLEVEL=0", "aNULL:!eNULL:@SECLEVEL=0"])
 def test_no_cipher_without_encryption_or_without_authentication_is_spoken(world, ciphers):
     """RFC 7030 sections 3.2.3 and 4.4."""
