@@ -116,7 +116,9 @@ def _responder(parser: argparse.ArgumentParser) -> None:
 def _est_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", help="https://host[:port]")
     parser.add_argument("--trust", type=Path, metavar="FILE", help="CA certificates that the server must chain to")
-    parser.add_argument("--user", metavar="U", help="user for HTTP; the password is asked for, or FORTISH_PASSWORD")
+    parser.add_argument(
+        "--user", metavar="U", help="user for HTTP; the password is asked for, FORTISH_PASSWORD, or a piped line"
+    )
     parser.add_argument("--cert", type=Path, metavar="FILE", help="client certificate, and what stands above it (PEM)")
     parser.add_argument("--key", type=Path, metavar="FILE", help="its key in clear (PEM), if not in the same file")
     parser.add_argument("--label", default="", metavar="L", help="path segment of the EST URLs")

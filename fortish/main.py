@@ -183,16 +183,18 @@ def est_check(given: argparse.Namespace) -> int:
 
 
 def _password() -> str:
-    """A password that stands on no command line."""
+    """A password that stands on no command line: of the environment, the first line of a pipe, or asked for."""
     given = os.environ.get("FORTISH_PASSWORD")
-    if given is None:
+    if given is not None:
+        return given
+    if sys.stdin is not None and sys.stdin.isatty():
         from getpass import getpass
 
-        try:
-            given = getpass("Password: ")
-        except EOFError:
-            raise UsageError("no password: there is nobody to ask, and FORTISH_PASSWORD is not set") from None
-    return given
+        with contextlib.suppress(EOFError):
+            return getpass("Password: ")
+    elif sys.stdin is not None and (line := sys.stdin.readline()):
+        return line.rstrip("\r\n")
+    raise UsageError("no password: there is nobody to ask, and FORTISH_PASSWORD is not set")
 
 
 def responder(given: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -140,6 +141,16 @@ def test_a_server_that_is_not_verified_is_not_asked_for_more(
 def test_what_is_no_est_url_is_an_unusable_argument(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["est-check", url]) == 2
     assert "https://host[:port]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("line", "status"), [("estpwd\n", 0), ("estpwd\r\nmore\n", 0), ("wrong\n", 1)])
+def test_a_password_may_come_through_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, status: int
+) -> None:
+    monkeypatch.delenv("FORTISH_PASSWORD", raising=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO(line))
+    assert main(["est-check", URL, "--network", "lab", "--user", "estuser"]) == status
+    assert capsys.readouterr().err == ""
 
 
 def test_the_reports_are_what_their_formats_say(

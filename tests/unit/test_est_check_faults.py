@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import socket
 import ssl
@@ -288,13 +289,11 @@ def test_what_speaks_no_est_is_said_to(
 def test_without_a_terminal_a_password_is_missed_in_words(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def nobody(prompt: str) -> str:
-        raise EOFError
-
     monkeypatch.delenv("FORTISH_PASSWORD", raising=False)
-    monkeypatch.setattr("getpass.getpass", nobody)
-    assert main(["est-check", "https://localhost:1", "--user", "x"]) == 2
-    assert "FORTISH_PASSWORD" in capsys.readouterr().err
+    for nothing in (io.StringIO(""), None):
+        monkeypatch.setattr("sys.stdin", nothing)
+        assert main(["est-check", "https://localhost:1", "--user", "x"]) == 2
+        assert "FORTISH_PASSWORD" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "x", "nan", "1e9"])
